@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shape of what a domain shares with its guest, and changing it: two-level
+ * to FIFO by the first init_control, back by reset, another width by the host.
+ *
+ * Each change builds a new struct evc_delivery, publishes it, waits until no
+ * sender uses the old one, and only then gives up what that one needed.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include <evc/abi/layouts.h>
+
+#define SHAPE(L, bits, has_mask_)                                             \
+    {                                                                         \
+        .wide = (bits) == 64,                                                 \
+        .has_mask = (has_mask_),                                              \
+        .sel_offset = EVC_ABI_##L##_VCPU_INFO_PENDING_SEL,                    \
+        .pending = EVC_ABI_##L##_SHARED_INFO_PENDING,                         \
+        .mask = EVC_ABI_##L##_SHARED_INFO_MASK,                               \
+        .ports = EVC_ABI_##L##_TWOLEVEL_PORTS,                                \
+        .slots = EVC_ABI_##L##_VCPU_SLOTS,                                    \
+        .info_size = EVC_ABI_##L##_VCPU_INFO_SIZE,                            \
+        .time_offset = EVC_ABI_##L##_VCPU_INFO_TIME,                          \
+        .wallclock = EVC_ABI_##L##_SHARED_INFO_WC_VERSION,                    \
+        .wc_sec_hi = EVC_ABI_##L##_SHARED_INFO_WC_SEC_HI,                     \
+    }
+
+static const struct evc_shape shapes[] = {
+    [EVC_LAYOUT_X86_64] = SHAPE(X86_64, 64, true),
+    [EVC_LAYOUT_X86_32] = SHAPE(X86_32, 32, true),
+    [EVC_LAYOUT_ARM] = SHAPE(ARM, 64, false),
+};
+
+const struct evc_shape *evc_shape_of(enum evc_layout layout)
+{
+    size_t n = sizeof(shapes) / sizeof(shapes[0]);
+
+    return (unsigned)layout < n ? &shapes[layout] : NULL;
+}
+
+enum evc_layout evc_layout_of(const struct evc_shape *shape)
+{
+    return (enum evc_layout)(shape - shapes);
+}
+
+bool evc_domain_is_wide(struct evc_domain *domain)
+{
+    bool wide;
+
+    evc_rcu_lock();
+    wide = evc_domain_delivery(domain)->shape->wide;
+    evc_rcu_unlock();
+    return wide;
+}
+
+/* ---- publishing ----------------------------------------------------------- */
+
+struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
+                                         const struct evc_shape *shape,
+                                         struct evc_fifo *fifo)
+{
+    struct evc_delivery *delivery = calloc(1, sizeof(*delivery));
+
+    if (delivery == NULL)
+        return NULL;
+    delivery->table = &domain->table;
+    delivery->info = domain->info;
+    delivery->shape = shape;
+    delivery->pending = domain->shared_info + shape->pending;
+    delivery->mask = domain->shared_info + shape->mask;
+    delivery->fifo = fifo;
+    delivery->ghosts = evc_is_xen_417(domain->engine);
+    return delivery;
+}
+
+struct evc_delivery *evc_delivery_publish(struct evc_domain *domain,
+                                          struct evc_delivery *next)
+{
+    /* A1, pairs with A2 */
+    return atomic_exchange(&domain->delivery, next);
+}
+
+/* Nobody uses `old` any more: unmap what it had, free it. */
+void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old)
+{
+    const struct evc_ops *ops = &domain->engine->ops;
+    struct evc_fifo *fifo = old->fifo;
+
+    free(old);
+    if (fifo == NULL)
+        return;
+    for (unsigned v = 0; v < domain->vcpus; v++) {
+        struct evc_block *block = atomic_load(&fifo->block[v]);
+
+        if (block != NULL)
+            ops->unmap(domain->cookie, block->gfn, block->page);
+    }
+    for (unsigned i = 0; i < fifo->pages; i++)
+        ops->unmap(domain->cookie, fifo->gfn[i], atomic_load(&fifo->page[i]));
+    evc_fifo_destroy(fifo, domain->vcpus);
+}
+
+/* ---- to FIFO --------------------------------------------------------------- */
+
+/* Every port starts its FIFO life at the default priority, on no queue. */
+static void reset_queues(struct evc_domain *domain)
+{
+    uint32_t valid = evc_table_valid(&domain->table);
+
+    for (uint32_t port = 0; port < valid; port++) {
+        struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+        evc_a32 *word = &bucket->delivery[port % 64];
+        unsigned vcpu = evc_delivery_vcpu(evc_a32_load_rlx(word));
+
+        evc_a32_store_rlx(word,
+                          evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
+        evc_a32_store_rlx(&bucket->last[port % 64], EVC_DELIVERY_NONE);
+    }
+}
+
+/* What was pending in the two-level bits waits for its event word. */
+static void save_pending(struct evc_domain *domain,
+                         const struct evc_delivery *old)
+{
+    uint32_t valid = evc_table_valid(&domain->table);
+
+    for (uint32_t port = 1; port < valid && port < old->shape->ports; port++) {
+        struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+
+        if (evc_twolevel_test(old, old->pending, port))
+            (void)evc_a64_set_sc(&bucket->saved, UINT64_C(1) << port % 64);
+    }
+}
+
+static int enter_fifo(struct evc_domain *domain, struct evc_fifo *fifo)
+{
+    struct evc_delivery *old = atomic_load(&domain->delivery);
+    struct evc_delivery *next;
+
+    next = evc_delivery_create(domain, old->shape, fifo);
+    if (next == NULL)
+        return -ENOMEM;
+    reset_queues(domain);
+    old = evc_delivery_publish(domain, next);
+    evc_rcu_wait(); /* senders that are still setting two-level bits */
+    save_pending(domain, old);
+    evc_delivery_retire(domain, old);
+    return 0;
+}
+
+static int add_block(struct evc_domain *domain, struct evc_fifo *fifo,
+                     const struct evtchn_init_control *arg)
+{
+    const struct evc_ops *ops = &domain->engine->ops;
+    void *page = NULL;
+    int r;
+
+    r = ops->map(domain->cookie, arg->control_gfn, &page);
+    if (r < 0) /* whatever is wrong with it, Xen says this */
+        return r == -ENOMEM ? r : -EINVAL;
+    r = evc_fifo_add_block(fifo, arg->vcpu, page, arg->control_gfn,
+                           arg->offset);
+    if (r < 0)
+        ops->unmap(domain->cookie, arg->control_gfn, page);
+    return r;
+}
+
+static void undo_first_block(struct evc_domain *domain, struct evc_fifo *fifo,
+                             uint32_t vcpu)
+{
+    struct evc_block *block = atomic_load(&fifo->block[vcpu]);
+
+    if (block != NULL)
+        domain->engine->ops.unmap(domain->cookie, block->gfn, block->page);
+    evc_fifo_destroy(fifo, domain->vcpus);
+}
+
+static int init_first(struct evc_domain *domain,
+                      const struct evtchn_init_control *arg)
+{
+    struct evc_fifo *fifo = evc_fifo_create(domain->vcpus);
+    int r;
+
+    if (fifo == NULL)
+        return -ENOMEM;
+    r = add_block(domain, fifo, arg);
+    if (r == 0)
+        r = enter_fifo(domain, fifo);
+    if (r < 0)
+        undo_first_block(domain, fifo, arg->vcpu);
+    return r;
+}
+
+int evc_op_init_control(struct evc_domain *domain,
+                        struct evtchn_init_control *arg)
+{
+    struct evc_fifo *fifo;
+    int r;
+
+    if (arg->vcpu >= domain->vcpus)
+        return -ENOENT;
+    if (arg->offset > EVC_PAGE_SIZE - EVC_ABI_FIFO_CONTROL_BLOCK_SIZE ||
+        arg->offset % 8 != 0)
+        return -EINVAL;
+
+    pthread_mutex_lock(&domain->lock);
+    fifo = atomic_load(&domain->delivery)->fifo;
+    if (domain->dying)
+        r = -EINVAL;
+    else if (fifo == NULL)
+        r = init_first(domain, arg);
+    else if (atomic_load(&fifo->block[arg->vcpu]) != NULL)
+        r = -EINVAL;
+    else
+        r = add_block(domain, fifo, arg);
+    pthread_mutex_unlock(&domain->lock);
+
+    if (r == 0)
+        arg->link_bits = 17;
+    return r;
+}
+
+/* ---- growing --------------------------------------------------------------- */
+
+/* Raise what was kept back for want of the newest page, lowest port first. */
+static void raise_saved(struct evc_domain *domain, uint32_t first)
+{
+    const struct evc_delivery *to = atomic_load(&domain->delivery);
+    uint32_t valid = evc_table_valid(&domain->table);
+    uint32_t end = first + EVC_FIFO_PAGE_PORTS;
+
+    for (uint32_t port = first; port < end && port < valid; port++) {
+        if (evc_fifo_take_saved(to, port))
+            evc_domain_posted(domain, port, evc_post(to, port));
+    }
+}
+
+int evc_op_expand_array(struct evc_domain *domain,
+                        const struct evtchn_expand_array *arg)
+{
+    const struct evc_ops *ops = &domain->engine->ops;
+    struct evc_fifo *fifo;
+    void *page = NULL;
+    int r = 0;
+
+    pthread_mutex_lock(&domain->lock);
+    fifo = atomic_load(&domain->delivery)->fifo;
+    if (fifo == NULL)
+        r = -EOPNOTSUPP;
+    else if (fifo->pages == EVC_FIFO_PAGES)
+        r = -ENOSPC;
+    else
+        r = ops->map(domain->cookie, arg->array_gfn, &page);
+    if (r == 0) {
+        evc_fifo_add_page(fifo, page, arg->array_gfn);
+        raise_saved(domain, (fifo->pages - 1) * EVC_FIFO_PAGE_PORTS);
+    } else if (r != -EOPNOTSUPP && r != -ENOSPC && r != -ENOMEM) {
+        r = -EINVAL;
+    }
+    pthread_mutex_unlock(&domain->lock);
+    return r;
+}
+
+int evc_op_set_priority(struct evc_domain *domain,
+                        const struct evtchn_set_priority *arg)
+{
+    struct evc_bucket *bucket;
+    evc_a32 *word;
+    uint64_t chan;
+    int r = 0;
+
+    pthread_mutex_lock(&domain->lock);
+    bucket = evc_table_find(&domain->table, arg->port);
+    chan = bucket ? evc_table_chan(&domain->table, arg->port) : 0;
+    if (bucket == NULL)
+        r = -EINVAL;
+    else if (atomic_load(&domain->delivery)->fifo == NULL)
+        r = -ENOSYS;
+    else if (evc_chan_kind(chan) <= EVC_RESERVED || (chan & EVC_CHAN_HOST))
+        r = -EACCES;
+    else if (arg->priority >= EVC_FIFO_QUEUES)
+        r = -EINVAL;
+    if (r == 0) {
+        word = &bucket->delivery[arg->port % 64];
+        evc_a32_store_sc(
+            word, evc_delivery_word(evc_delivery_vcpu(evc_a32_load_rlx(word)),
+                                    arg->priority));
+    }
+    pthread_mutex_unlock(&domain->lock);
+    return r;
+}
+
+/* ---- and back --------------------------------------------------------------- */
+
+static void forget_saved(struct evc_domain *domain)
+{
+    uint32_t valid = evc_table_valid(&domain->table);
+
+    for (uint32_t port = 0; port < valid; port += EVC_BUCKET_PORTS)
+        evc_a64_store_sc(&evc_table_bucket(&domain->table, port)->saved, 0);
+}
+
+int evc_domain_leave_fifo(struct evc_domain *domain)
+{
+    struct evc_delivery *old, *next;
+    int r = 0;
+
+    pthread_mutex_lock(&domain->lock);
+    old = atomic_load(&domain->delivery);
+    if (old->fifo != NULL) {
+        next = evc_delivery_create(domain, old->shape, NULL);
+        r = next != NULL ? 0 : -ENOMEM;
+    }
+    if (old->fifo != NULL && r == 0) {
+        old = evc_delivery_publish(domain, next);
+        evc_rcu_wait();
+        if (!old->ghosts)
+            forget_saved(domain);
+        evc_delivery_retire(domain, old);
+    }
+    pthread_mutex_unlock(&domain->lock);
+    return r;
+}
+
+/* ---- another width ---------------------------------------------------------- */
+
+static bool fits(struct evc_domain *domain, uint32_t ports)
+{
+    for (uint32_t p = ports - 1; (p = evc_table_next(&domain->table, p)) != 0;)
+        if (evc_chan_kind(evc_table_chan(&domain->table, p)) > EVC_RESERVED)
+            return false;
+    return true;
+}
+
+/* vcpu_info of vCPUs that have not moved theirs is where the layout says. */
+static void place_infos(struct evc_domain *domain,
+                        const struct evc_shape *shape)
+{
+    for (unsigned v = 0; v < domain->vcpus; v++) {
+        if (domain->vcpu[v].info_page == NULL)
+            atomic_store(&domain->info[v],
+                         v < shape->slots
+                             ? (void *)(domain->shared_info +
+                                        v * shape->info_size)
+                             : (void *)domain->slots[v].bytes);
+    }
+}
+
+int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout)
+{
+    const struct evc_shape *shape = evc_shape_of(layout);
+    struct evc_delivery *old, *next;
+    int r = 0;
+
+    if (shape == NULL)
+        return -EINVAL;
+    pthread_mutex_lock(&domain->lock);
+    old = atomic_load(&domain->delivery);
+    next = evc_delivery_create(domain, shape, NULL);
+    if (next == NULL)
+        r = -ENOMEM;
+    else if (old->fifo != NULL || !fits(domain, shape->ports))
+        r = -EBUSY;
+    if (r == 0) {
+        place_infos(domain, shape);
+        old = evc_delivery_publish(domain, next);
+        evc_rcu_wait();
+        evc_delivery_retire(domain, old);
+    } else {
+        free(next);
+    }
+    pthread_mutex_unlock(&domain->lock);
+    return r;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Binding: opening a port, joining it to another, moving it to a vCPU, and
+ * saying what it is.
+ */
+#include "engine.h"
+
+/* ---- one port --------------------------------------------------------------- */
+
+uint32_t evc_port_limit(const struct evc_domain *domain)
+{
+    const struct evc_delivery *delivery = atomic_load(&domain->delivery);
+    uint32_t abi = delivery->fifo ? EVC_FIFO_PORTS : delivery->shape->ports;
+
+    return domain->max_port < abi - 1 ? domain->max_port : abi - 1;
+}
+
+bool evc_port_linked(const void *domain, uint32_t port)
+{
+    const struct evc_domain *d = domain;
+
+    return evc_post_is_linked(atomic_load(&d->delivery), port);
+}
+
+int evc_port_lowest(struct evc_domain *domain)
+{
+    if (domain->dying)
+        return -EINVAL;
+    return evc_table_lowest(&domain->table, evc_port_limit(domain),
+                            evc_port_linked, domain);
+}
+
+void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
+                   unsigned vcpu)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+
+    evc_table_take(&domain->table, port);
+    evc_a32_store_sc(&bucket->delivery[port % 64],
+                     evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
+    if (chan & EVC_CHAN_HOST)
+        domain->host_ports++;
+    if (evc_is_counting(domain)) /* without memory it goes uncounted */
+        (void)evc_count_prepare(bucket);
+    evc_table_set_chan(&domain->table, port, chan); /* C1, pairs with C2 */
+}
+
+void evc_port_free(struct evc_domain *domain, uint32_t port)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+
+    if (evc_table_chan(&domain->table, port) & EVC_CHAN_HOST)
+        domain->host_ports--;
+    /* X1, then X2: a sender either sees the port free or is cleared after. */
+    evc_table_set_chan(&domain->table, port, evc_chan(EVC_FREE, 0, 0));
+    evc_post_clear(atomic_load(&domain->delivery), port);
+    evc_a32_store_sc(&bucket->delivery[port % 64],
+                     evc_delivery_word(0, EVC_DEFAULT_PRIORITY));
+    evc_table_release(&domain->table, port);
+}
+
+/* ---- alloc_unbound ------------------------------------------------------------ */
+
+static unsigned counted(const struct evc_domain *target)
+{
+    return evc_is_counting(target) ? EVC_CHAN_COUNTED : 0;
+}
+
+int evc_op_alloc_unbound(struct evc_domain *caller,
+                         struct evtchn_alloc_unbound *arg)
+{
+    struct evc_domain *domain = evc_domain_resolve(caller, arg->dom);
+    evc_domid remote =
+        arg->remote_dom == DOMID_SELF ? caller->id : arg->remote_dom;
+    int port, r = 0;
+
+    if (domain == NULL)
+        return -ESRCH;
+    pthread_mutex_lock(&domain->lock);
+    port = evc_port_lowest(domain);
+    if (port >= 0)
+        r = evc_engine_policy(caller, EVC_ACTION_ALLOC_UNBOUND, domain, remote);
+    if (port >= 0 && r == 0)
+        evc_port_open(domain, (uint32_t)port, evc_chan(EVC_UNBOUND, remote, 0),
+                      0);
+    pthread_mutex_unlock(&domain->lock);
+    evc_domain_put(domain);
+
+    if (port < 0 || r < 0)
+        return port < 0 ? port : r;
+    arg->port = (uint32_t)port;
+    return 0;
+}
+
+/* ---- bind_interdomain ---------------------------------------------------------- */
+
+/* Is this port waiting for `id` to bind to it? */
+static bool is_offered(const struct evc_domain *domain, uint32_t port,
+                       evc_domid id)
+{
+    uint64_t chan;
+
+    if (evc_table_find(&domain->table, port) == NULL)
+        return false;
+    chan = evc_table_chan(&domain->table, port);
+    return evc_chan_kind(chan) == EVC_UNBOUND && evc_chan_domid(chan) == id;
+}
+
+/* Both locks are held, all is checked: join the two. */
+static void join(struct evc_domain *local, uint32_t lport,
+                 struct evc_domain *remote, uint32_t rport)
+{
+    unsigned host =
+        evc_table_chan(&remote->table, rport) & EVC_CHAN_HOST;
+    unsigned lway = EVC_INTERDOMAIN;
+    unsigned rway = EVC_INTERDOMAIN | host;
+
+    if (host)
+        lway |= EVC_CHAN_TO_XEN;
+    else
+        lway |= counted(remote), rway |= counted(local);
+    evc_port_open(local, lport, evc_chan(lway, remote->id, rport), 0);
+    evc_table_set_chan(&remote->table, rport,
+                       evc_chan(rway, local->id, lport));
+}
+
+int evc_op_bind_interdomain(struct evc_domain *caller,
+                            struct evtchn_bind_interdomain *arg)
+{
+    struct evc_domain *remote = evc_domain_resolve(caller, arg->remote_dom);
+    int port, r = 0;
+
+    if (remote == NULL)
+        return -ESRCH;
+    evc_domain_lock_two(caller, remote);
+    port = evc_port_lowest(caller);
+    if (port < 0)
+        r = port;
+    else if (!is_offered(remote, arg->remote_port, caller->id))
+        r = -EINVAL;
+    else
+        r = evc_engine_policy(caller, EVC_ACTION_BIND_INTERDOMAIN, remote,
+                              arg->remote_port);
+    if (r == 0) {
+        join(caller, (uint32_t)port, remote, arg->remote_port);
+        /* It may have been sent to before: let the binder look. */
+        (void)evc_domain_post(caller, (uint32_t)port);
+    }
+    evc_domain_unlock_two(caller, remote);
+    evc_domain_put(remote);
+    if (r == 0)
+        arg->local_port = (uint32_t)port;
+    return r;
+}
+
+/* ---- ports at fixed numbers ------------------------------------------------------ */
+
+int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&domain->lock);
+    if (port == 0 || domain->dying)
+        r = -EINVAL;
+    else if (port > evc_port_limit(domain))
+        r = -ENOSPC;
+    else
+        r = evc_table_grow(&domain->table, port);
+    if (r == 0 &&
+        (evc_chan_kind(evc_table_chan(&domain->table, port)) != EVC_FREE ||
+         evc_port_linked(domain, port)))
+        r = -EBUSY;
+    if (r == 0)
+        evc_port_open(domain, port, evc_chan(EVC_UNBOUND, remote, 0), 0);
+    pthread_mutex_unlock(&domain->lock);
+    return r;
+}
+
+int evc_connect_static(struct evc_domain *a, evc_port port_a,
+                       struct evc_domain *b, evc_port port_b)
+{
+    int r = 0;
+
+    evc_domain_lock_two(a, b);
+    if (!is_offered(a, port_a, b->id) || !is_offered(b, port_b, a->id) ||
+        (evc_table_chan(&a->table, port_a) & EVC_CHAN_HOST) ||
+        (evc_table_chan(&b->table, port_b) & EVC_CHAN_HOST) ||
+        (a == b && port_a == port_b))
+        r = -EINVAL;
+    if (r == 0) {
+        evc_table_set_chan(
+            &a->table, port_a,
+            evc_chan(EVC_INTERDOMAIN | counted(b), b->id, port_b));
+        evc_table_set_chan(
+            &b->table, port_b,
+            evc_chan(EVC_INTERDOMAIN | counted(a), a->id, port_a));
+    }
+    evc_domain_unlock_two(a, b);
+    return r;
+}
+
+/* ---- bind_ipi --------------------------------------------------------------------- */
+
+int evc_op_bind_ipi(struct evc_domain *caller, struct evtchn_bind_ipi *arg)
+{
+    int port;
+
+    if (arg->vcpu >= caller->vcpus)
+        return -ENOENT;
+    pthread_mutex_lock(&caller->lock);
+    port = evc_port_lowest(caller);
+    if (port >= 0)
+        evc_port_open(caller, (uint32_t)port,
+                      evc_chan(EVC_IPI | counted(caller), 0, 0), arg->vcpu);
+    pthread_mutex_unlock(&caller->lock);
+    if (port < 0)
+        return port;
+    arg->port = (uint32_t)port;
+    return 0;
+}
+
+/* ---- bind_vcpu -------------------------------------------------------------------- */
+
+static bool may_move(uint64_t chan)
+{
+    switch (evc_chan_kind(chan)) {
+    case EVC_UNBOUND:
+    case EVC_INTERDOMAIN:
+    case EVC_PIRQ:
+        return !(chan & EVC_CHAN_HOST);
+    case EVC_VIRQ:
+        return !evc_virq_is_vcpu(evc_chan_number(chan));
+    default:
+        return false;
+    }
+}
+
+int evc_op_bind_vcpu(struct evc_domain *caller,
+                     const struct evtchn_bind_vcpu *arg)
+{
+    struct evc_bucket *bucket;
+    uint64_t chan = EVC_FREE;
+    uint32_t old = 0;
+    int r = 0;
+
+    if (arg->vcpu >= caller->vcpus)
+        return -ENOENT;
+    pthread_mutex_lock(&caller->lock);
+    bucket = evc_table_find(&caller->table, arg->port);
+    if (bucket != NULL)
+        chan = evc_table_chan(&caller->table, arg->port);
+    if (!may_move(chan))
+        r = -EINVAL;
+    if (r == 0) {
+        old = evc_a32_load_rlx(&bucket->delivery[arg->port % 64]);
+        evc_a32_store_sc(
+            &bucket->delivery[arg->port % 64],
+            evc_delivery_word(arg->vcpu, evc_delivery_priority(old)));
+    }
+    if (r == 0 && evc_chan_kind(chan) == EVC_PIRQ &&
+        evc_delivery_vcpu(old) != arg->vcpu)
+        caller->engine->ops.pirq_affinity(caller->cookie,
+                                          evc_chan_number(chan), arg->vcpu);
+    pthread_mutex_unlock(&caller->lock);
+    return r;
+}
+
+/* ---- status ----------------------------------------------------------------------- */
+
+static void describe(struct evtchn_status *arg, uint64_t chan)
+{
+    static const uint32_t status[] = {
+        [EVC_FREE] = EVTCHNSTAT_closed,
+        [EVC_RESERVED] = EVTCHNSTAT_closed,
+        [EVC_UNBOUND] = EVTCHNSTAT_unbound,
+        [EVC_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+        [EVC_PIRQ] = EVTCHNSTAT_pirq,
+        [EVC_VIRQ] = EVTCHNSTAT_virq,
+        [EVC_IPI] = EVTCHNSTAT_ipi,
+    };
+
+    arg->status = status[evc_chan_kind(chan)];
+    switch (evc_chan_kind(chan)) {
+    case EVC_UNBOUND:
+        arg->u.unbound.dom = evc_chan_domid(chan);
+        break;
+    case EVC_INTERDOMAIN:
+        arg->u.interdomain.dom = evc_chan_domid(chan);
+        arg->u.interdomain.port = evc_chan_number(chan);
+        break;
+    case EVC_PIRQ:
+        arg->u.pirq = evc_chan_number(chan);
+        break;
+    case EVC_VIRQ:
+        arg->u.virq = evc_chan_number(chan);
+        break;
+    default:
+        break;
+    }
+}
+
+int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    struct evc_domain *domain = evc_domain_resolve(caller, arg->dom);
+    struct evc_bucket *bucket;
+    uint64_t chan = EVC_FREE;
+    uint32_t vcpu = 0;
+    int r;
+
+    if (domain == NULL)
+        return -ESRCH;
+    pthread_mutex_lock(&domain->lock);
+    bucket = evc_table_find(&domain->table, arg->port);
+    if (bucket == NULL)
+        r = -EINVAL;
+    else
+        r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
+    if (r == 0) {
+        chan = evc_table_chan(&domain->table, arg->port);
+        vcpu = evc_delivery_vcpu(
+            evc_a32_load_rlx(&bucket->delivery[arg->port % 64]));
+        if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
+            r = -EACCES;
+    }
+    pthread_mutex_unlock(&domain->lock);
+    evc_domain_put(domain);
+    if (r < 0)
+        return r;
+    describe(arg, chan);
+    arg->vcpu = vcpu;
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains: creating, finding, pausing, killing and destroying them.
+ *
+ * A domain is found by its id, under RCU, by senders and everybody else.  Who
+ * needs it for longer than a moment counts a reference.  Dying goes in steps:
+ * its ports close (peers' channels no longer name it), senders that had read an
+ * old channel leave, then its id is free, then the last user leaves, and only
+ * then its memory goes.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- finding ------------------------------------------------------------- */
+
+struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id)
+{
+    struct evc_domain *domain;
+
+    evc_rcu_lock();
+    domain = evc_engine_peer(engine, id);
+    if (domain != NULL) {
+        uint32_t refs = evc_a32_load_sc(&domain->refs);
+
+        /* 0: it is being freed, and only RCU keeps it here. */
+        while (refs != 0 && !evc_a32_cas_sc(&domain->refs, &refs, refs + 1))
+            ;
+        if (refs == 0)
+            domain = NULL;
+    }
+    evc_rcu_unlock();
+    return domain;
+}
+
+void evc_domain_put(struct evc_domain *domain)
+{
+    /* The last one out tells evc_domain_destroy(), which waits for it. */
+    pthread_mutex_lock(&domain->lock);
+    if (evc_a32_sub_sc(&domain->refs, 1) == 1)
+        pthread_cond_broadcast(&domain->idle);
+    pthread_mutex_unlock(&domain->lock);
+}
+
+struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id)
+{
+    return evc_domain_get(self->engine, id == DOMID_SELF ? self->id : id);
+}
+
+struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id)
+{
+    return evc_engine_peer(engine, id);
+}
+
+int evc_domain_next(struct evc_engine *engine, int after)
+{
+    for (int id = after + 1; id >= 0 && id < (int)EVC_DOMIDS; id++) {
+        if (evc_engine_peer(engine, (evc_domid)id) != NULL)
+            return id;
+    }
+    return -1;
+}
+
+evc_domid evc_domain_id(const struct evc_domain *domain)
+{
+    return domain->id;
+}
+
+void *evc_domain_cookie(const struct evc_domain *domain)
+{
+    return domain->cookie;
+}
+
+void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b)
+{
+    pthread_mutex_lock(a->id <= b->id ? &a->lock : &b->lock);
+    if (a != b)
+        pthread_mutex_lock(a->id <= b->id ? &b->lock : &a->lock);
+}
+
+void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b)
+{
+    pthread_mutex_unlock(&a->lock);
+    if (a != b)
+        pthread_mutex_unlock(&b->lock);
+}
+
+/* ---- creating ------------------------------------------------------------ */
+
+static bool config_is_usable(const struct evc_domain_config *config)
+{
+    if (config->size != sizeof(*config) || config->id >= EVC_DOMIDS)
+        return false;
+    if (config->vcpus == 0 || config->vcpus > EVC_MAX_VCPUS)
+        return false;
+    if (evc_shape_of(config->layout) == NULL || config->nr_pirqs > 1u << 20)
+        return false;
+    if (config->flags & ~(EVC_DOMAIN_PRIVILEGED | EVC_DOMAIN_PAUSED))
+        return false;
+    return config->shared_info != NULL &&
+           (uintptr_t)config->shared_info % 8 == 0;
+}
+
+static void domain_free(struct evc_domain *domain)
+{
+    evc_count_finish(domain);
+    evc_vcpus_destroy(domain);
+    evc_table_finish(&domain->table);
+    free(atomic_load(&domain->delivery));
+    free(domain->pirq_port);
+    pthread_cond_destroy(&domain->idle);
+    pthread_mutex_destroy(&domain->lock);
+    free(domain);
+}
+
+static int domain_build(struct evc_domain *domain,
+                        const struct evc_domain_config *config)
+{
+    const struct evc_shape *shape = evc_shape_of(config->layout);
+    struct evc_delivery *delivery;
+    int r;
+
+    domain->pirq_port =
+        calloc(config->nr_pirqs ? config->nr_pirqs : 1, sizeof(evc_a32));
+    if (domain->pirq_port == NULL)
+        return -ENOMEM;
+    r = evc_table_init(&domain->table);
+    if (r < 0)
+        return r;
+    delivery = evc_delivery_create(domain, shape, NULL);
+    if (delivery == NULL)
+        return -ENOMEM;
+    atomic_store(&domain->delivery, delivery);
+    r = evc_vcpus_create(domain);
+    if (r < 0)
+        return r;
+    /* The vCPUs' info array is there now. */
+    delivery->info = domain->info;
+    return 0;
+}
+
+static struct evc_domain *domain_alloc(struct evc_engine *engine,
+                                       const struct evc_domain_config *config)
+{
+    struct evc_domain *domain = aligned_alloc(64, sizeof(*domain));
+
+    if (domain == NULL)
+        return NULL;
+    memset(domain, 0, sizeof(*domain));
+    domain->engine = engine;
+    domain->cookie = config->cookie;
+    domain->id = config->id;
+    domain->vcpus = config->vcpus;
+    domain->max_port = config->max_port;
+    domain->nr_pirqs = config->nr_pirqs;
+    domain->privileged = config->flags & EVC_DOMAIN_PRIVILEGED;
+    domain->shared_info = config->shared_info;
+    evc_a32_store_rlx(&domain->paused, !!(config->flags & EVC_DOMAIN_PAUSED));
+    evc_a32_store_rlx(&domain->target, EVC_NO_DOMAIN);
+    evc_a32_store_rlx(&domain->refs, 1);
+    pthread_mutex_init(&domain->lock, NULL);
+    pthread_cond_init(&domain->idle, NULL);
+    return domain;
+}
+
+int evc_domain_create(struct evc_engine *engine,
+                      const struct evc_domain_config *config,
+                      struct evc_domain **out)
+{
+    struct evc_domain *domain;
+    int r;
+
+    if (!config_is_usable(config))
+        return -EINVAL;
+    domain = domain_alloc(engine, config);
+    if (domain == NULL)
+        return -ENOMEM;
+    r = domain_build(domain, config);
+    if (r < 0) {
+        domain_free(domain);
+        return r;
+    }
+
+    pthread_mutex_lock(&engine->admin);
+    if (evc_engine_peer(engine, config->id) != NULL)
+        r = -EEXIST;
+    else /* D1, pairs with D2 */
+        atomic_store_explicit(&engine->domain[config->id], domain,
+                              memory_order_release);
+    pthread_mutex_unlock(&engine->admin);
+
+    if (r < 0)
+        domain_free(domain);
+    else
+        *out = domain;
+    return r;
+}
+
+/* ---- running or not ------------------------------------------------------- */
+
+void evc_domain_pause(struct evc_domain *domain)
+{
+    (void)evc_a32_add_sc(&domain->paused, 1);
+}
+
+int evc_domain_unpause(struct evc_domain *domain)
+{
+    uint32_t paused = evc_a32_load_sc(&domain->paused);
+
+    do {
+        if (paused == 0)
+            return -EINVAL;
+    } while (!evc_a32_cas_sc(&domain->paused, &paused, paused - 1));
+    return 0;
+}
+
+int evc_domain_shutdown(struct evc_domain *domain, uint32_t reason)
+{
+    uint32_t running = 0;
+
+    if (!evc_a32_cas_sc(&domain->shut_down, &running, (reason & 0xff) + 1))
+        return -EINVAL;
+    evc_wake_all(domain);
+    return evc_raise_global_virq(domain->engine, VIRQ_DOM_EXC);
+}
+
+void evc_domain_set_target(struct evc_domain *domain, evc_domid target)
+{
+    evc_a32_store_sc(&domain->target, target);
+}
+
+/* ---- dying ---------------------------------------------------------------- */
+
+void evc_domain_kill(struct evc_domain *domain)
+{
+    bool first;
+
+    pthread_mutex_lock(&domain->lock);
+    first = !domain->dying;
+    domain->dying = true;
+    pthread_mutex_unlock(&domain->lock);
+    if (!first)
+        return;
+
+    evc_timers_forget(domain);
+    evc_ports_close(domain, true);
+    evc_virq_handler_gone(domain);
+    evc_wake_all(domain);
+    evc_raise_global_virq(domain->engine, VIRQ_DOM_EXC);
+}
+
+static void await_last_user(struct evc_domain *domain)
+{
+    pthread_mutex_lock(&domain->lock);
+    (void)evc_a32_sub_sc(&domain->refs, 1);
+    while (evc_a32_load_sc(&domain->refs) != 0)
+        pthread_cond_wait(&domain->idle, &domain->lock);
+    pthread_mutex_unlock(&domain->lock);
+}
+
+void evc_domain_destroy(struct evc_domain *domain)
+{
+    struct evc_engine *engine;
+
+    if (domain == NULL)
+        return;
+    engine = domain->engine;
+    evc_domain_kill(domain);
+    evc_rcu_wait(); /* senders that had read a channel to it */
+
+    pthread_mutex_lock(&engine->admin);
+    atomic_store(&engine->domain[domain->id], NULL);
+    pthread_mutex_unlock(&engine->admin);
+
+    await_last_user(domain);
+    evc_rcu_wait(); /* who found it, but got no reference any more */
+    (void)evc_domain_leave_fifo(domain);
+    domain_free(domain);
+    evc_raise_global_virq(engine, VIRQ_DOM_EXC);
+}

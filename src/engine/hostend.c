@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host ends: channels whose one end is the embedder itself.
+ *
+ * Two kinds.  A *listening* end owns a port of a domain, as Xen's own ports do:
+ * guests bind to it with bind_interdomain.  A *connected* end hangs on a port
+ * that a guest has offered.  Either way the end stands in the bucket, beside
+ * the port it is kept with, and a sender finds it there under RCU.
+ *
+ * The callback runs outside RCU and without locks, so it may do what it likes;
+ * `calls` counts those that are running, and close waits for them.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct evc_host {
+    struct evc_engine *engine;
+    void (*notify)(void *data);
+    void *data;
+    evc_domid domid; /* where the port is */
+    evc_port port;
+    bool listening;
+
+    evc_a32 attached; /* 0: the domain or its port has gone */
+    evc_a32 fd, send_fd; /* descriptor + 1; 0: not made */
+
+    pthread_mutex_t lock; /* makes descriptors; guards the rest */
+    pthread_cond_t idle;
+    uint32_t calls;
+    bool orphan; /* closed from inside its own callback: freed after it */
+};
+
+/* The ends whose callbacks this thread is inside of, innermost first. */
+struct inside {
+    struct evc_host *host;
+    struct inside *outer;
+};
+static _Thread_local struct inside *inside;
+
+/* ---- being found ---------------------------------------------------------------- */
+
+/* Under the domain's lock. */
+static int attach(struct evc_domain *domain, uint32_t port,
+                  struct evc_host *host)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    struct evc_host *_Atomic *hosts = atomic_load(&bucket->hosts);
+
+    if (hosts == NULL) {
+        hosts = calloc(EVC_BUCKET_PORTS, sizeof(*hosts));
+        if (hosts == NULL)
+            return -ENOMEM;
+        atomic_store(&bucket->hosts, hosts);
+    }
+    evc_a32_store_sc(&host->attached, 1);
+    atomic_store(&hosts[port % 64], host);
+    return 0;
+}
+
+void evc_host_detach(struct evc_domain *domain, uint32_t port)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    struct evc_host *_Atomic *hosts = atomic_load(&bucket->hosts);
+    struct evc_host *host;
+
+    if (hosts == NULL)
+        return;
+    host = atomic_exchange(&hosts[port % 64], NULL);
+    if (host != NULL)
+        evc_a32_store_sc(&host->attached, 0);
+}
+
+struct evc_host *evc_host_take(struct evc_domain *domain, uint32_t port)
+{
+    struct evc_bucket *bucket = evc_table_find(&domain->table, port);
+    struct evc_host *_Atomic *hosts;
+    struct evc_host *host;
+
+    if (bucket == NULL)
+        return NULL;
+    hosts = atomic_load(&bucket->hosts);
+    host = hosts != NULL ? atomic_load(&hosts[port % 64]) : NULL;
+    if (host == NULL)
+        return NULL;
+    /* It cannot be freed before this reader has left and its call is done. */
+    pthread_mutex_lock(&host->lock);
+    host->calls++;
+    pthread_mutex_unlock(&host->lock);
+    return host;
+}
+
+static void host_free(struct evc_host *host)
+{
+    uint32_t fd = evc_a32_load_acq(&host->fd);
+    uint32_t send_fd = evc_a32_load_acq(&host->send_fd);
+
+    if (fd != 0)
+        close((int)fd - 1);
+    if (send_fd != 0)
+        close((int)send_fd - 1);
+    pthread_cond_destroy(&host->idle);
+    pthread_mutex_destroy(&host->lock);
+    free(host);
+}
+
+/* One call less. The last call of an orphan takes it along. */
+static void host_put(struct evc_host *host)
+{
+    bool last;
+
+    pthread_mutex_lock(&host->lock);
+    host->calls--;
+    last = host->calls == 0 && host->orphan;
+    pthread_cond_broadcast(&host->idle);
+    pthread_mutex_unlock(&host->lock);
+    if (last)
+        host_free(host);
+}
+
+void evc_host_notify(struct evc_host *host)
+{
+    struct inside frame = {.host = host, .outer = inside};
+    uint32_t fd = evc_a32_load_acq(&host->fd);
+
+    inside = &frame;
+    if (fd != 0)
+        evc_eventfd_write((int)fd - 1);
+    if (host->notify != NULL)
+        host->notify(host->data);
+    inside = frame.outer;
+    host_put(host);
+}
+
+/* ---- making ----------------------------------------------------------------------- */
+
+static struct evc_host *host_create(struct evc_domain *domain,
+                                    void (*notify)(void *data), void *data)
+{
+    struct evc_host *host = calloc(1, sizeof(*host));
+
+    if (host == NULL)
+        return NULL;
+    host->engine = domain->engine;
+    host->domid = domain->id;
+    host->notify = notify;
+    host->data = data;
+    pthread_mutex_init(&host->lock, NULL);
+    pthread_cond_init(&host->idle, NULL);
+    return host;
+}
+
+int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
+                    void (*notify)(void *data), void *data,
+                    struct evc_host **out)
+{
+    struct evc_host *host;
+    int r;
+
+    if (vcpu != EVC_NO_VCPU && vcpu >= domain->vcpus)
+        return -ENOENT;
+    host = host_create(domain, notify, data);
+    if (host == NULL)
+        return -ENOMEM;
+    host->listening = true;
+
+    pthread_mutex_lock(&domain->lock);
+    r = evc_port_lowest(domain);
+    if (r >= 0) {
+        host->port = (evc_port)r;
+        r = attach(domain, host->port, host);
+    }
+    if (r == 0)
+        evc_port_open(domain, host->port,
+                      evc_chan(EVC_UNBOUND | EVC_CHAN_HOST, remote, 0),
+                      vcpu != EVC_NO_VCPU ? vcpu : 0);
+    pthread_mutex_unlock(&domain->lock);
+
+    if (r < 0)
+        host_free(host);
+    else
+        *out = host;
+    return r;
+}
+
+int evc_host_connect(struct evc_domain *domain, evc_port port,
+                     evc_domid offered, void (*notify)(void *data), void *data,
+                     struct evc_host **out)
+{
+    struct evc_host *host = host_create(domain, notify, data);
+    uint64_t chan = EVC_FREE;
+    int r = 0;
+
+    if (host == NULL)
+        return -ENOMEM;
+    host->port = port;
+    pthread_mutex_lock(&domain->lock);
+    if (evc_table_find(&domain->table, port) != NULL)
+        chan = evc_table_chan(&domain->table, port);
+    if (evc_chan_way(chan) != EVC_UNBOUND || evc_chan_domid(chan) != offered)
+        r = -EINVAL;
+    else
+        r = attach(domain, port, host);
+    if (r == 0)
+        evc_table_set_chan(
+            &domain->table, port,
+            evc_chan(EVC_INTERDOMAIN | EVC_CHAN_TO_HOST, offered, 0));
+    pthread_mutex_unlock(&domain->lock);
+
+    if (r < 0)
+        host_free(host);
+    else
+        *out = host;
+    return r;
+}
+
+evc_port evc_host_port(const struct evc_host *host)
+{
+    return host->port;
+}
+
+/* ---- sending ---------------------------------------------------------------------- */
+
+/* Where a listening end's events go: to who has bound to it. Inside RCU. */
+static void send_to_peer(struct evc_engine *engine, struct evc_domain *domain,
+                         uint32_t port)
+{
+    uint64_t chan = evc_table_chan(&domain->table, port);
+    struct evc_domain *peer = NULL;
+
+    if (evc_chan_way(chan) == (EVC_INTERDOMAIN | EVC_CHAN_HOST))
+        peer = evc_engine_peer(engine, evc_chan_domid(chan));
+    if (peer != NULL &&
+        evc_table_find(&peer->table, evc_chan_number(chan)) != NULL)
+        (void)evc_domain_post(peer, evc_chan_number(chan));
+}
+
+int evc_host_send(struct evc_host *host)
+{
+    struct evc_domain *domain;
+
+    evc_rcu_lock();
+    domain = evc_engine_peer(host->engine, host->domid);
+    if (domain != NULL && evc_a32_load_sc(&host->attached) != 0) {
+        if (host->listening)
+            send_to_peer(host->engine, domain, host->port);
+        else
+            (void)evc_domain_post(domain, host->port);
+    }
+    evc_rcu_unlock();
+    return 0;
+}
+
+/* ---- descriptors -------------------------------------------------------------------- */
+
+static int make_fd(struct evc_host *host, evc_a32 *slot)
+{
+    int fd;
+
+    pthread_mutex_lock(&host->lock);
+    fd = (int)evc_a32_load_acq(slot) - 1;
+    if (fd < 0) {
+        fd = evc_eventfd_create();
+        if (fd >= 0)
+            evc_a32_store_sc(slot, (uint32_t)fd + 1);
+    }
+    pthread_mutex_unlock(&host->lock);
+    return fd;
+}
+
+int evc_host_fd(struct evc_host *host)
+{
+    return make_fd(host, &host->fd);
+}
+
+int evc_host_send_fd(struct evc_host *host)
+{
+    int fd = (int)evc_a32_load_acq(&host->send_fd) - 1;
+    int r;
+
+    if (fd >= 0)
+        return fd;
+    fd = make_fd(host, &host->send_fd);
+    if (fd < 0)
+        return fd;
+    r = evc_service_watch(host->engine, fd, host);
+    return r < 0 ? r : fd;
+}
+
+/* ---- closing ------------------------------------------------------------------------ */
+
+static bool is_inside(const struct evc_host *host)
+{
+    for (const struct inside *f = inside; f != NULL; f = f->outer) {
+        if (f->host == host)
+            return true;
+    }
+    return false;
+}
+
+/* A connected end leaves: the guest's port waits for the next one. */
+static void disconnect(struct evc_domain *domain, struct evc_host *host)
+{
+    uint64_t chan;
+
+    pthread_mutex_lock(&domain->lock);
+    if (evc_a32_load_sc(&host->attached) != 0) {
+        chan = evc_table_chan(&domain->table, host->port);
+        evc_table_set_chan(&domain->table, host->port,
+                           evc_chan(EVC_UNBOUND, evc_chan_domid(chan), 0));
+        evc_host_detach(domain, host->port);
+    }
+    pthread_mutex_unlock(&domain->lock);
+}
+
+static void leave(struct evc_host *host)
+{
+    struct evc_domain *domain = evc_domain_get(host->engine, host->domid);
+
+    if (domain == NULL)
+        return;
+    if (!host->listening)
+        disconnect(domain, host);
+    else if (evc_a32_load_sc(&host->attached) != 0)
+        (void)evc_port_close(domain, host->port, true);
+    evc_domain_put(domain);
+}
+
+void evc_host_close(struct evc_host *host)
+{
+    uint32_t own;
+    bool free_now;
+
+    if (host == NULL)
+        return;
+    own = is_inside(host) ? 1 : 0;
+    leave(host);
+    if (evc_a32_load_acq(&host->send_fd) != 0)
+        evc_service_unwatch(host->engine,
+                            (int)evc_a32_load_acq(&host->send_fd) - 1);
+    evc_rcu_wait(); /* who had found it has counted itself by now */
+
+    pthread_mutex_lock(&host->lock);
+    while (host->calls > own)
+        pthread_cond_wait(&host->idle, &host->lock);
+    host->orphan = own != 0;
+    free_now = own == 0;
+    pthread_mutex_unlock(&host->lock);
+    if (free_now)
+        host_free(host);
+}

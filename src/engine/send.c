@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending: from a port to its other end, without a lock.
+ *
+ * The channel word names the other end; delivery/ sets its bits; what is left
+ * is to kick the vCPU and to wake who polls.  A send that overlaps a close may
+ * still reach the port that is being closed, and surface as one spurious event;
+ * it is never taken back, for by then it may have merged with a real one.
+ */
+#include "engine.h"
+
+/* Once per vCPU-less drop it is news; guests must not fill a log with it. */
+static void log_drop(struct evc_domain *domain, unsigned vcpu)
+{
+    if (!evc_is_xen_417(domain->engine)) {
+        if (evc_a32_load_rlx(&domain->logged_drop) != 0 ||
+            evc_a32_swap_sc(&domain->logged_drop, 1) != 0)
+            return;
+    }
+    evc_engine_log(domain->engine,
+                   "d%u v%u: no FIFO control block, event dropped",
+                   domain->id, vcpu);
+}
+
+unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
+{
+    unsigned post = evc_post(evc_domain_delivery(domain), port);
+
+    evc_domain_posted(domain, port, post);
+    return post;
+}
+
+void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post)
+{
+    if (post & EVC_POST_KICK)
+        evc_vcpu_kick(&domain->vcpu[evc_post_vcpu(post)]);
+    /* W2, pairs with W1.  Last: a poller finds what woke it. */
+    if ((post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) != 0)
+        evc_wake_pollers(domain, port);
+    if (post & EVC_POST_DROPPED)
+        log_drop(domain, evc_post_vcpu(post));
+}
+
+/* The other end of an interdomain channel, which may be gone by now. */
+static unsigned post_peer(struct evc_domain *domain, uint64_t chan)
+{
+    struct evc_domain *peer =
+        evc_engine_peer(domain->engine, evc_chan_domid(chan));
+    uint32_t port = evc_chan_number(chan);
+
+    if (peer == NULL || evc_table_find(&peer->table, port) == NULL)
+        return EVC_POST_DROPPED;
+    return evc_domain_post(peer, port);
+}
+
+/* The ways that are not every day's; inside RCU. */
+static int send_other(struct evc_domain *domain, uint32_t port, uint64_t chan,
+                      struct evc_host **host)
+{
+    struct evc_engine *engine = domain->engine;
+    struct evc_domain *peer;
+    unsigned way = evc_chan_way(chan);
+
+    if (way & EVC_CHAN_HOST) /* the host sends by evc_host_send() */
+        return -EINVAL;
+    if (way == (EVC_INTERDOMAIN | EVC_CHAN_TO_HOST)) {
+        *host = evc_host_take(domain, port);
+        return 0;
+    }
+    peer = (way & EVC_CHAN_KIND) == EVC_IPI
+               ? domain
+               : evc_engine_peer(engine, evc_chan_domid(chan));
+    if (way == (EVC_INTERDOMAIN | EVC_CHAN_TO_XEN)) {
+        if (peer != NULL)
+            *host = evc_host_take(peer, evc_chan_number(chan));
+        return 0;
+    }
+    if (way == (EVC_INTERDOMAIN | EVC_CHAN_COUNTED)) {
+        unsigned post = post_peer(domain, chan);
+
+        if (peer != NULL)
+            evc_count(peer, evc_chan_number(chan), post);
+        return 0;
+    }
+    if (way == (EVC_IPI | EVC_CHAN_COUNTED)) {
+        evc_count(domain, port, evc_domain_post(domain, port));
+        return 0;
+    }
+    return (way & EVC_CHAN_KIND) == EVC_UNBOUND ? 0 : -EINVAL;
+}
+
+int evc_send(struct evc_domain *domain, evc_port port)
+{
+    const struct evc_bucket *bucket;
+    struct evc_host *host = NULL;
+    uint64_t chan;
+    int r = 0;
+
+    evc_rcu_lock();
+    bucket = evc_table_find(&domain->table, port);
+    /* C2, pairs with C1 */
+    chan = bucket ? evc_a64_load_acq(&bucket->chan[port % 64]) : EVC_FREE;
+    switch (evc_chan_way(chan)) {
+    case EVC_INTERDOMAIN:
+        (void)post_peer(domain, chan);
+        break;
+    case EVC_IPI:
+        (void)evc_domain_post(domain, port);
+        break;
+    case EVC_UNBOUND: /* nobody is there as yet: dropped */
+        break;
+    default:
+        r = send_other(domain, port, chan, &host);
+        break;
+    }
+    evc_rcu_unlock();
+    if (host != NULL)
+        evc_host_notify(host);
+    return r;
+}
+
+int evc_unmask(struct evc_domain *domain, evc_port port)
+{
+    const struct evc_bucket *bucket;
+    unsigned post;
+    int r = 0;
+
+    evc_rcu_lock();
+    bucket = evc_table_find(&domain->table, port);
+    if (bucket == NULL) {
+        r = -EINVAL;
+    } else if (evc_chan_kind(evc_a64_load_acq(&bucket->chan[port % 64])) >
+               EVC_RESERVED) {
+        post = evc_post_unmask(evc_domain_delivery(domain), port);
+        evc_domain_posted(domain, port, post);
+    }
+    evc_rcu_unlock();
+    return r;
+}

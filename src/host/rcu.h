@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Read-copy-update: readers never wait, and what they may still see is not
+ * taken away from under them.  liburcu ("bulletproof" flavour: no thread needs
+ * to register) does the work; with membarrier(2), a reader pays no fence.
+ *
+ * The thread sanitizer does not see into liburcu, so it is told here: whatever
+ * a reader did happens before evc_rcu_wait() returns.
+ */
+#ifndef EVC_HOST_RCU_H
+#define EVC_HOST_RCU_H
+
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE /* inline readers; liburcu allows it to MIT code */
+#endif
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wpointer-arith"
+#include <urcu/urcu-bp.h>
+#pragma GCC diagnostic pop
+
+#if defined(__SANITIZE_THREAD__)
+#define EVC_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EVC_TSAN 1
+#endif
+#endif
+
+#ifdef EVC_TSAN
+extern char evc_rcu_tag;
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define EVC_RCU_RELEASE() __tsan_release(&evc_rcu_tag)
+#define EVC_RCU_ACQUIRE() __tsan_acquire(&evc_rcu_tag)
+#else
+#define EVC_RCU_RELEASE() (void)0
+#define EVC_RCU_ACQUIRE() (void)0
+#endif
+
+static inline void evc_rcu_lock(void)
+{
+    urcu_bp_read_lock();
+}
+
+static inline void evc_rcu_unlock(void)
+{
+    EVC_RCU_RELEASE();
+    urcu_bp_read_unlock();
+}
+
+/* Until every reader that is inside now has left. Not from inside. */
+void evc_rcu_wait(void);
+
+#endif /* EVC_HOST_RCU_H */

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports: who is bound to whom, and where news of it goes.
+ *
+ * A domain's ports live in buckets of 64.  Senders find a port without a lock
+ * and read two words: its *channel* (who is at the other end) and its
+ * *delivery* (which vCPU is told, at which priority).  Binders change them
+ * under the domain's lock, one store a word.
+ *
+ *     table --valid--> shelf[32] --> bucket[64] --> channel[64] delivery[64]
+ *
+ * A table only grows, and a bucket stays until its domain is gone: a number
+ * below `valid` can always be looked up.
+ *
+ *   here                there                if it were weaker
+ *   ------------------  -------------------  -------------------------------
+ *   T1 store valid rel  T2 load valid acq    a reader meets a null bucket
+ *   C1 store chan  rel  C2 load chan  acq    a sender reaches a peer that is
+ *                                            not yet there
+ */
+#ifndef EVC_PORT_PORT_H
+#define EVC_PORT_PORT_H
+
+#include <stddef.h>
+
+#include "atomic.h"
+
+#define EVC_BUCKET_PORTS 64u
+#define EVC_SHELF_BUCKETS 64u
+#define EVC_SHELVES 32u
+#define EVC_PORTS_MAX (EVC_SHELVES * EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
+
+/* ---- the channel word ---------------------------------------------------- */
+
+/*
+ *   bits  0-3   kind
+ *   bit   4     the consumer is the host itself
+ *   bit   5     the other end is a host end, kept with this port
+ *   bit   6     the other end is a host end, kept with the other port
+ *   bit   7     events for the other end are counted
+ *   bits 16-31  the other end's domain
+ *   bits 32-63  the other end's port; or the number of a VIRQ or PIRQ
+ */
+enum evc_kind {
+    EVC_FREE = 0,
+    EVC_RESERVED,
+    EVC_UNBOUND,
+    EVC_INTERDOMAIN,
+    EVC_PIRQ,
+    EVC_VIRQ,
+    EVC_IPI,
+};
+
+#define EVC_CHAN_KIND       0x0fu
+#define EVC_CHAN_HOST       0x10u
+#define EVC_CHAN_TO_HOST    0x20u
+#define EVC_CHAN_TO_XEN     0x40u
+#define EVC_CHAN_COUNTED    0x80u
+#define EVC_CHAN_WAY        0xffu /* all that a sender branches on */
+
+static inline uint64_t evc_chan(unsigned way, unsigned domid, uint32_t number)
+{
+    return (uint64_t)number << 32 | (uint64_t)(domid & 0xffff) << 16 | way;
+}
+
+static inline unsigned evc_chan_way(uint64_t chan)
+{
+    return chan & EVC_CHAN_WAY;
+}
+
+static inline enum evc_kind evc_chan_kind(uint64_t chan)
+{
+    return (enum evc_kind)(chan & EVC_CHAN_KIND);
+}
+
+static inline uint16_t evc_chan_domid(uint64_t chan)
+{
+    return (uint16_t)(chan >> 16);
+}
+
+static inline uint32_t evc_chan_number(uint64_t chan)
+{
+    return (uint32_t)(chan >> 32);
+}
+
+/* ---- the delivery word --------------------------------------------------- */
+
+/* bits 0-15 the notified vCPU, 16-19 the priority. */
+#define EVC_DELIVERY_NONE UINT32_MAX
+#define EVC_DEFAULT_PRIORITY 7u
+
+static inline uint32_t evc_delivery_word(unsigned vcpu, unsigned priority)
+{
+    return vcpu | priority << 16;
+}
+
+static inline unsigned evc_delivery_vcpu(uint32_t delivery)
+{
+    return delivery & 0xffff;
+}
+
+static inline unsigned evc_delivery_priority(uint32_t delivery)
+{
+    return delivery >> 16 & 15;
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+struct evc_port_counters; /* engine/count.c */
+struct evc_host;          /* engine/host.c */
+
+/*
+ * Sixty-four ports.  Senders read the first two arrays; `last` and `saved` are
+ * written by them, rarely, and lie on lines of their own.
+ */
+struct evc_bucket {
+    evc_a64 chan[EVC_BUCKET_PORTS];
+    evc_a32 delivery[EVC_BUCKET_PORTS];
+    evc_a32 last[EVC_BUCKET_PORTS]; /* FIFO: the queue it was last linked to */
+    evc_a64 saved;                  /* FIFO: events without a word as yet */
+    struct evc_host *_Atomic *_Atomic hosts; /* [64] where there are any */
+    struct evc_port_counters *_Atomic counters;
+} __attribute__((aligned(64)));
+
+struct evc_shelf {
+    struct evc_bucket *bucket[EVC_SHELF_BUCKETS];
+    /* For binders, under the domain's lock: */
+    uint64_t full;                    /* buckets without a free port */
+    uint64_t any_busy;                /* buckets with a busy port */
+    uint64_t used[EVC_SHELF_BUCKETS]; /* ports that are open, or busy */
+    uint64_t busy[EVC_SHELF_BUCKETS]; /* closed, but LINKED when last seen */
+};
+
+struct evc_table {
+    evc_a32 valid; /* ports below this exist; a multiple of 64 */
+    struct evc_shelf *shelf[EVC_SHELVES];
+    /* For binders: */
+    uint32_t full;     /* shelves without a free port */
+    uint32_t any_busy; /* shelves with a busy port */
+    uint32_t open;     /* ports that are neither free nor reserved */
+};
+
+/* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
+int evc_table_init(struct evc_table *table);
+void evc_table_finish(struct evc_table *table);
+
+static inline uint32_t evc_table_valid(const struct evc_table *table)
+{
+    return evc_a32_load_acq(&table->valid); /* T2, pairs with T1 */
+}
+
+/* The bucket of a port that is known to exist. */
+static inline struct evc_bucket *evc_table_bucket(const struct evc_table *table,
+                                                  uint32_t port)
+{
+    return table->shelf[port / 4096]->bucket[port / 64 % 64];
+}
+
+/* The bucket of any number, NULL where there is no such port. */
+static inline struct evc_bucket *evc_table_find(const struct evc_table *table,
+                                                uint32_t port)
+{
+    if (port >= evc_table_valid(table))
+        return NULL;
+    return evc_table_bucket(table, port);
+}
+
+static inline uint64_t evc_table_chan(const struct evc_table *table,
+                                      uint32_t port)
+{
+    const struct evc_bucket *bucket = evc_table_bucket(table, port);
+
+    return evc_a64_load_acq(&bucket->chan[port % 64]); /* C2, pairs with C1 */
+}
+
+static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,
+                                      uint64_t chan)
+{
+    struct evc_bucket *bucket = evc_table_bucket(table, port);
+
+    evc_a64_store_sc(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
+}
+
+/* ---- for binders, under the domain's lock -------------------------------- */
+
+/* Is the event word of a closed port still LINKED? */
+typedef bool evc_linked_fn(const void *arg, uint32_t port);
+
+/* Make all ports up to and including `port` exist. 0 or -ENOMEM. */
+int evc_table_grow(struct evc_table *table, uint32_t port);
+
+/*
+ * The lowest port that is free and not linked, grown if need be; it stays free
+ * until evc_table_take().  -ENOSPC above `max_port`, -ENOMEM.
+ */
+int evc_table_lowest(struct evc_table *table, uint32_t max_port,
+                     evc_linked_fn *linked, const void *arg);
+
+/* An existing free port becomes used; a used one free. */
+void evc_table_take(struct evc_table *table, uint32_t port);
+void evc_table_release(struct evc_table *table, uint32_t port);
+
+/* The next used port above `after`, 0 if none. Busy ones may be among them. */
+uint32_t evc_table_next(const struct evc_table *table, uint32_t after);
+
+#endif /* EVC_PORT_PORT_H */

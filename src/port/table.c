@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The port table: growing it, and finding the lowest free port.
+ *
+ * Which ports are used is kept in three levels of bits (port, bucket, shelf),
+ * so that the lowest free one is three bit scans away however many are open.
+ * A closed port whose event word the guest has left LINKED is *busy*: it counts
+ * as used, and is looked at again by each later search.
+ */
+#include "port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct evc_bucket *bucket_create(void)
+{
+    struct evc_bucket *bucket = aligned_alloc(64, sizeof(*bucket));
+
+    if (bucket == NULL)
+        return NULL;
+    memset(bucket, 0, sizeof(*bucket));
+    for (unsigned i = 0; i < EVC_BUCKET_PORTS; i++) {
+        evc_a32_store_rlx(&bucket->delivery[i],
+                          evc_delivery_word(0, EVC_DEFAULT_PRIORITY));
+        evc_a32_store_rlx(&bucket->last[i], EVC_DELIVERY_NONE);
+    }
+    return bucket;
+}
+
+static int shelf_ensure(struct evc_table *table, unsigned shelf)
+{
+    if (table->shelf[shelf] == NULL)
+        table->shelf[shelf] = calloc(1, sizeof(struct evc_shelf));
+    return table->shelf[shelf] != NULL ? 0 : -ENOMEM;
+}
+
+/* One more bucket, unseen by readers until `valid` says so. */
+static int bucket_ensure(struct evc_table *table, uint32_t port)
+{
+    struct evc_bucket **slot;
+    int r = shelf_ensure(table, port / 4096);
+
+    if (r < 0)
+        return r;
+    slot = &table->shelf[port / 4096]->bucket[port / 64 % 64];
+    if (*slot == NULL)
+        *slot = bucket_create();
+    return *slot != NULL ? 0 : -ENOMEM;
+}
+
+int evc_table_grow(struct evc_table *table, uint32_t port)
+{
+    uint32_t valid = evc_a32_load_rlx(&table->valid);
+
+    /* What a failure leaves behind is used by the next attempt. */
+    for (uint32_t p = valid; p <= port; p += EVC_BUCKET_PORTS) {
+        int r = bucket_ensure(table, p);
+
+        if (r < 0)
+            return r;
+    }
+    if (port >= valid) /* T1, pairs with T2 */
+        evc_a32_store_rel(&table->valid, (port | 63) + 1);
+    return 0;
+}
+
+int evc_table_init(struct evc_table *table)
+{
+    int r;
+
+    memset(table, 0, sizeof(*table));
+    r = evc_table_grow(table, 0);
+    if (r < 0) {
+        evc_table_finish(table);
+        return r;
+    }
+    evc_table_set_chan(table, 0, evc_chan(EVC_RESERVED, 0, 0));
+    evc_table_take(table, 0);
+    table->open = 0;
+    return 0;
+}
+
+void evc_table_finish(struct evc_table *table)
+{
+    for (unsigned s = 0; s < EVC_SHELVES; s++) {
+        for (unsigned b = 0; table->shelf[s] && b < EVC_SHELF_BUCKETS; b++) {
+            struct evc_bucket *bucket = table->shelf[s]->bucket[b];
+
+            if (bucket != NULL)
+                free((void *)atomic_load(&bucket->hosts));
+            free(bucket);
+        }
+        free(table->shelf[s]);
+    }
+    memset(table, 0, sizeof(*table));
+}
+
+/* ---- bits ---------------------------------------------------------------- */
+
+static unsigned lowest_bit(uint64_t word)
+{
+    return (unsigned)__builtin_ctzll(word);
+}
+
+static void mark_used(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / 4096];
+    unsigned b = port / 64 % 64;
+
+    shelf->used[b] |= UINT64_C(1) << port % 64;
+    if (~shelf->used[b] == 0)
+        shelf->full |= UINT64_C(1) << b;
+    if (~shelf->full == 0)
+        table->full |= 1u << port / 4096;
+}
+
+static void mark_free(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / 4096];
+    unsigned b = port / 64 % 64;
+
+    shelf->used[b] &= ~(UINT64_C(1) << port % 64);
+    shelf->full &= ~(UINT64_C(1) << b);
+    table->full &= ~(1u << port / 4096);
+}
+
+static void mark_busy(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / 4096];
+
+    mark_used(table, port);
+    shelf->busy[port / 64 % 64] |= UINT64_C(1) << port % 64;
+    shelf->any_busy |= UINT64_C(1) << port / 64 % 64;
+    table->any_busy |= 1u << port / 4096;
+}
+
+static void clear_busy(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / 4096];
+    unsigned b = port / 64 % 64;
+
+    shelf->busy[b] &= ~(UINT64_C(1) << port % 64);
+    if (shelf->busy[b] == 0)
+        shelf->any_busy &= ~(UINT64_C(1) << b);
+    if (shelf->any_busy == 0)
+        table->any_busy &= ~(1u << port / 4096);
+}
+
+void evc_table_take(struct evc_table *table, uint32_t port)
+{
+    mark_used(table, port);
+    clear_busy(table, port);
+    table->open++;
+}
+
+void evc_table_release(struct evc_table *table, uint32_t port)
+{
+    mark_free(table, port);
+    table->open--;
+}
+
+/* ---- searching ----------------------------------------------------------- */
+
+/* The lowest port without its used bit, perhaps one that is still to be made. */
+static uint32_t lowest_free(const struct evc_table *table)
+{
+    uint32_t shelves = ~table->full;
+    unsigned s, b;
+
+    if (shelves == 0)
+        return EVC_PORTS_MAX;
+    s = lowest_bit(shelves);
+    if (table->shelf[s] == NULL)
+        return s * 4096;
+    b = lowest_bit(~table->shelf[s]->full);
+    return s * 4096 + b * 64 + lowest_bit(~table->shelf[s]->used[b]);
+}
+
+/* Give back the lowest busy port whose word has been unlinked. */
+static void revive(struct evc_table *table, evc_linked_fn *linked,
+                   const void *arg)
+{
+    for (uint32_t ss = table->any_busy; ss != 0; ss &= ss - 1) {
+        unsigned s = lowest_bit(ss);
+        struct evc_shelf *shelf = table->shelf[s];
+
+        for (uint64_t bb = shelf->any_busy; bb != 0; bb &= bb - 1) {
+            unsigned b = lowest_bit(bb);
+
+            for (uint64_t pp = shelf->busy[b]; pp != 0; pp &= pp - 1) {
+                uint32_t port = s * 4096 + b * 64 + lowest_bit(pp);
+
+                if (linked(arg, port))
+                    continue;
+                clear_busy(table, port);
+                mark_free(table, port);
+                return;
+            }
+        }
+    }
+}
+
+int evc_table_lowest(struct evc_table *table, uint32_t max_port,
+                     evc_linked_fn *linked, const void *arg)
+{
+    uint32_t port;
+    int r;
+
+    revive(table, linked, arg);
+    for (;;) { /* each turn takes one port out of the search */
+        port = lowest_free(table);
+        if (port > max_port || port >= EVC_PORTS_MAX)
+            return -ENOSPC;
+        r = evc_table_grow(table, port);
+        if (r < 0)
+            return r;
+        if (!linked(arg, port))
+            return (int)port;
+        mark_busy(table, port);
+    }
+}
+
+uint32_t evc_table_next(const struct evc_table *table, uint32_t after)
+{
+    uint32_t valid = evc_table_valid(table);
+
+    for (uint32_t p = after + 1; p < valid; p = (p | 63) + 1) {
+        const struct evc_shelf *shelf = table->shelf[p / 4096];
+        uint64_t used = shelf->used[p / 64 % 64] >> p % 64;
+
+        if (used != 0)
+            return p + lowest_bit(used);
+    }
+    return 0;
+}
