@@ -140,8 +140,8 @@ struct evc_ops {
     /**
      * @policy: may @caller do this to @target?
      *
-     * Thread: the caller's.  May hold locks of domains: must not call back into
-     * the engine.  Return 0 or a negative errno (Xen: -EPERM).  Default: a
+     * Thread: the caller's, perhaps under locks: must not call back into the
+     * engine, nor wait for whoever is calling it.  Return 0 or a negative errno (Xen: -EPERM).  Default: a
      * privileged caller may do all; others whatever concerns themselves alone,
      * bind what was offered to them, and no PIRQ.
      */

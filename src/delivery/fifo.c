@@ -128,17 +128,16 @@ static bool link_behind(evc_a32 *tail, uint32_t port)
 {
     uint32_t w = evc_a32_load_rlx(tail);
 
-    for (int i = 0; i < TRIES; i++) {
-        if (!(w & LINKED))
-            break;
+    if (!(w & LINKED))
+        return false;
+    for (int i = 0; i < TRIES && (w & LINKED); i++) {
         /* F3, pairs with G4 */
         if (evc_a32_cas_sc(tail, &w, (w & ~(BUSY | LINK_MASK)) | port))
             return true;
         if (i == 0)
             w = evc_a32_set_sc(tail, BUSY) | BUSY;
     }
-    if (w & BUSY) /* ours, or one that the guest made up */
-        (void)evc_a32_clear_sc(tail, BUSY);
+    (void)evc_a32_clear_sc(tail, BUSY);
     return false;
 }
 
@@ -251,8 +250,8 @@ static void link_moved(struct linking *l, struct evc_queue *to, evc_a32 *last)
     evc_spin_lock(&fifo->moving);
     from = queue_of(fifo, evc_a32_load_rlx(last));
     lock_both(from, to);
-    /* Before the guest can find it: who links it next must see where it was. */
     mark_and_append(l, from, to);
+    /* Under all three locks: who links it next holds one of them. */
     if (!(l->old & (MASKED | LINKED)))
         evc_a32_store_rlx(last, l->delivery);
     unlock_both(from, to);

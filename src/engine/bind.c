@@ -48,14 +48,17 @@ void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
 void evc_port_free(struct evc_domain *domain, uint32_t port)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    uint32_t delivery;
 
     if (evc_table_chan(&domain->table, port) & EVC_CHAN_HOST)
         domain->host_ports--;
     /* X1, then X2: a sender either sees the port free or is cleared after. */
     evc_table_set_chan(&domain->table, port, evc_chan(EVC_FREE, 0, 0));
     evc_post_clear(atomic_load(&domain->delivery), port);
+    /* The priority stays until the port is opened again, as in Xen. */
+    delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     evc_a32_store_sc(&bucket->delivery[port % 64],
-                     evc_delivery_word(0, EVC_DEFAULT_PRIORITY));
+                     evc_delivery_word(0, evc_delivery_priority(delivery)));
     evc_table_release(&domain->table, port);
 }
 
@@ -299,34 +302,57 @@ static void describe(struct evtchn_status *arg, uint64_t chan)
     }
 }
 
-int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+/*
+ * What a port is and whom it tells, of one moment: a port that changes between
+ * the two words is read again.  A guest that never stops changing it gets what
+ * was there last.
+ */
+static uint64_t look(const struct evc_table *table, uint32_t port,
+                     uint32_t *vcpu)
 {
-    struct evc_domain *domain = evc_domain_resolve(caller, arg->dom);
-    struct evc_bucket *bucket;
-    uint64_t chan = EVC_FREE;
-    uint32_t vcpu = 0;
+    const struct evc_bucket *bucket = evc_table_bucket(table, port);
+    uint64_t chan, again = evc_table_chan(table, port);
+    int tries = 4;
+
+    do {
+        chan = again;
+        *vcpu = evc_delivery_vcpu(
+            evc_a32_load_acq(&bucket->delivery[port % 64]));
+        again = evc_table_chan(table, port);
+    } while (again != chan && --tries > 0);
+    return chan;
+}
+
+/* Without a lock: tools ask for every port there is. Inside RCU. */
+static int status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
+    struct evc_domain *domain = evc_engine_peer(caller->engine, id);
+    uint32_t vcpu;
+    uint64_t chan;
     int r;
 
     if (domain == NULL)
         return -ESRCH;
-    pthread_mutex_lock(&domain->lock);
-    bucket = evc_table_find(&domain->table, arg->port);
-    if (bucket == NULL)
-        r = -EINVAL;
-    else
-        r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
-    if (r == 0) {
-        chan = evc_table_chan(&domain->table, arg->port);
-        vcpu = evc_delivery_vcpu(
-            evc_a32_load_rlx(&bucket->delivery[arg->port % 64]));
-        if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
-            r = -EACCES;
-    }
-    pthread_mutex_unlock(&domain->lock);
-    evc_domain_put(domain);
+    if (evc_table_find(&domain->table, arg->port) == NULL)
+        return -EINVAL;
+    r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
     if (r < 0)
         return r;
+    chan = look(&domain->table, arg->port, &vcpu);
+    if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
+        return -EACCES;
     describe(arg, chan);
     arg->vcpu = vcpu;
     return 0;
+}
+
+int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    int r;
+
+    evc_rcu_lock();
+    r = status(caller, arg);
+    evc_rcu_unlock();
+    return r;
 }

@@ -191,6 +191,8 @@ void evc_engine_destroy(struct evc_engine *engine)
         return;
     for (unsigned id = 0; id < EVC_DOMIDS; id++)
         evc_domain_destroy(evc_engine_peer(engine, (evc_domid)id));
+    while (engine->hosts != NULL)
+        evc_host_close(engine->hosts);
     evc_service_stop(engine);
     free(engine->heap);
     pthread_mutex_destroy(&engine->starting);

@@ -118,6 +118,7 @@ struct evc_engine {
     struct evc_domain *_Atomic domain[EVC_DOMIDS];
     evc_a32 virq_handler[EVC_NR_VIRQS]; /* a domain id */
     pthread_mutex_t admin;
+    struct evc_host *hosts; /* all host ends, under admin */
 
     pthread_mutex_t timers;
     struct evc_timer **heap;

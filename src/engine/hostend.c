@@ -17,6 +17,7 @@
 
 struct evc_host {
     struct evc_engine *engine;
+    struct evc_host *next, **link; /* in engine.hosts, under engine.admin */
     void (*notify)(void *data);
     void *data;
     evc_domid domid; /* where the port is */
@@ -96,6 +97,11 @@ static void host_free(struct evc_host *host)
     uint32_t fd = evc_a32_load_acq(&host->fd);
     uint32_t send_fd = evc_a32_load_acq(&host->send_fd);
 
+    pthread_mutex_lock(&host->engine->admin);
+    *host->link = host->next;
+    if (host->next != NULL)
+        host->next->link = host->link;
+    pthread_mutex_unlock(&host->engine->admin);
     if (fd != 0)
         close((int)fd - 1);
     if (send_fd != 0)
@@ -148,6 +154,14 @@ static struct evc_host *host_create(struct evc_domain *domain,
     host->data = data;
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->idle, NULL);
+
+    pthread_mutex_lock(&host->engine->admin);
+    host->next = host->engine->hosts;
+    host->link = &host->engine->hosts;
+    if (host->next != NULL)
+        host->next->link = &host->next;
+    host->engine->hosts = host;
+    pthread_mutex_unlock(&host->engine->admin);
     return host;
 }
 
@@ -254,38 +268,43 @@ int evc_host_send(struct evc_host *host)
 
 /* ---- descriptors -------------------------------------------------------------------- */
 
-static int make_fd(struct evc_host *host, evc_a32 *slot)
+/* Make one, and have the engine's thread read it where `watch` says so. */
+static int make_fd(struct evc_host *host, evc_a32 *slot, bool watch)
+{
+    int fd = evc_eventfd_create();
+    int r = 0;
+
+    if (fd >= 0 && watch)
+        r = evc_service_watch(host->engine, fd, host);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    if (fd >= 0)
+        evc_a32_store_sc(slot, (uint32_t)fd + 1);
+    return fd;
+}
+
+static int fd_of(struct evc_host *host, evc_a32 *slot, bool watch)
 {
     int fd;
 
     pthread_mutex_lock(&host->lock);
     fd = (int)evc_a32_load_acq(slot) - 1;
-    if (fd < 0) {
-        fd = evc_eventfd_create();
-        if (fd >= 0)
-            evc_a32_store_sc(slot, (uint32_t)fd + 1);
-    }
+    if (fd < 0)
+        fd = make_fd(host, slot, watch);
     pthread_mutex_unlock(&host->lock);
     return fd;
 }
 
 int evc_host_fd(struct evc_host *host)
 {
-    return make_fd(host, &host->fd);
+    return fd_of(host, &host->fd, false);
 }
 
 int evc_host_send_fd(struct evc_host *host)
 {
-    int fd = (int)evc_a32_load_acq(&host->send_fd) - 1;
-    int r;
-
-    if (fd >= 0)
-        return fd;
-    fd = make_fd(host, &host->send_fd);
-    if (fd < 0)
-        return fd;
-    r = evc_service_watch(host->engine, fd, host);
-    return r < 0 ? r : fd;
+    return fd_of(host, &host->send_fd, true);
 }
 
 /* ---- closing ------------------------------------------------------------------------ */
