@@ -134,16 +134,15 @@ int evc_command_replay(int argc, char **argv)
         .doc = text,
     };
     struct arguments arguments = {
-        .options = {.compat = EVC_COMPAT_XEN_4_17,
-                    .layout = EVC_LAYOUT_X86_64},
+        .options = {.compat = EVC_COMPAT_XEN_4_17, .layout = EVC_LAYOUT_X86_64},
     };
     struct evc_replay_totals totals = {0};
     double start = seconds();
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return EVC_EXIT_UNUSABLE;
-    evc_replay_paths(&arguments.options,
-                     (const char *const *)arguments.paths, &totals);
+    evc_replay_paths(&arguments.options, (const char *const *)arguments.paths,
+                     &totals);
     summarize(&totals, seconds() - start);
     if (totals.unusable)
         return EVC_EXIT_UNUSABLE;

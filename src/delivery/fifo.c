@@ -33,7 +33,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "lines.h"
 
 #define PENDING   (1u << 31)
 #define MASKED    (1u << 30)
@@ -360,11 +361,10 @@ void evc_fifo_destroy(struct evc_fifo *fifo, unsigned vcpus)
 int evc_fifo_add_block(struct evc_fifo *fifo, unsigned vcpu, void *page,
                        uint64_t gfn, unsigned offset)
 {
-    struct evc_block *block = aligned_alloc(64, sizeof(*block));
+    struct evc_block *block = evc_alloc_lines(1, sizeof(*block));
 
     if (block == NULL)
         return -ENOMEM;
-    memset(block, 0, sizeof(*block));
     block->page = page;
     block->gfn = gfn;
     block->control = (evc_a32 *)(void *)((uint8_t *)page + offset);

@@ -11,7 +11,8 @@
 #include "engine.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "lines.h"
 
 #define THREADS 256u /* that count at once; the rest share the last block */
 #define FIELDS 5u    /* sent, delivered, coalesced, masked, dropped */
@@ -82,10 +83,9 @@ static struct block *my_block(struct evc_port_counters *counters)
 
     if (block != NULL)
         return block;
-    block = aligned_alloc(64, sizeof(*block));
+    block = evc_alloc_lines(1, sizeof(*block));
     if (block == NULL) /* no memory: the common block has been there all along */
         return atomic_load(&counters->block[THREADS]);
-    memset(block, 0, sizeof(*block));
     if (!atomic_compare_exchange_strong(&counters->block[slot], &none, block)) {
         free(block);
         block = none;
@@ -245,13 +245,12 @@ int evc_count_prepare(struct evc_bucket *bucket)
     if (atomic_load(&bucket->counters) != NULL)
         return 0;
     counters = calloc(1, sizeof(*counters));
-    common = aligned_alloc(64, sizeof(*common));
+    common = evc_alloc_lines(1, sizeof(*common));
     if (counters == NULL || common == NULL) {
         free(counters);
         free(common);
         return -ENOMEM;
     }
-    memset(common, 0, sizeof(*common));
     atomic_store(&counters->block[THREADS], common);
     atomic_store(&bucket->counters, counters);
     return 0;

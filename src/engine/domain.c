@@ -11,7 +11,8 @@
 #include "engine.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "lines.h"
 
 /* ---- finding ------------------------------------------------------------- */
 
@@ -143,11 +144,10 @@ static int domain_build(struct evc_domain *domain,
 static struct evc_domain *domain_alloc(struct evc_engine *engine,
                                        const struct evc_domain_config *config)
 {
-    struct evc_domain *domain = aligned_alloc(64, sizeof(*domain));
+    struct evc_domain *domain = evc_alloc_lines(1, sizeof(*domain));
 
     if (domain == NULL)
         return NULL;
-    memset(domain, 0, sizeof(*domain));
     domain->engine = engine;
     domain->cookie = config->cookie;
     domain->id = config->id;

@@ -14,6 +14,8 @@
 
 #include <evc/abi/layouts.h>
 
+#include "lines.h"
+
 /* ---- making ------------------------------------------------------------------ */
 
 static int vcpu_init(struct evc_domain *domain, unsigned v)
@@ -30,16 +32,14 @@ static int vcpu_init(struct evc_domain *domain, unsigned v)
 int evc_vcpus_create(struct evc_domain *domain)
 {
     const struct evc_shape *shape = atomic_load(&domain->delivery)->shape;
-    size_t size = domain->vcpus * sizeof(struct evc_vcpu);
     uint32_t n = domain->vcpus;
 
     domain->vcpus = 0; /* how many there are to destroy */
     domain->info = calloc(n, sizeof(*domain->info));
-    domain->slots = calloc(n, sizeof(*domain->slots));
-    domain->vcpu = aligned_alloc(64, size);
+    domain->slots = evc_alloc_lines(n, sizeof(*domain->slots));
+    domain->vcpu = evc_alloc_lines(n, sizeof(*domain->vcpu));
     if (domain->info == NULL || domain->slots == NULL || domain->vcpu == NULL)
         return -ENOMEM;
-    memset(domain->vcpu, 0, size);
     for (unsigned v = 0; v < n; v++) {
         uint8_t *info = domain->slots[v].bytes;
 

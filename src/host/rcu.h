@@ -10,8 +10,12 @@
 #ifndef EVC_HOST_RCU_H
 #define EVC_HOST_RCU_H
 
-#ifndef _LGPL_SOURCE
-#define _LGPL_SOURCE /* inline readers; liburcu allows it to MIT code */
+/*
+ * Readers inline, which liburcu allows to MIT code; but not where they would be
+ * instrumented: the alignment of its own readers is liburcu's affair.
+ */
+#if !defined(_LGPL_SOURCE) && !defined(EVC_SANITIZED)
+#define _LGPL_SOURCE
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"

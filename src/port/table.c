@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
+
 static struct evc_bucket *bucket_create(void)
 {
-    struct evc_bucket *bucket = aligned_alloc(64, sizeof(*bucket));
+    struct evc_bucket *bucket = evc_alloc_lines(1, sizeof(*bucket));
 
     if (bucket == NULL)
         return NULL;
-    memset(bucket, 0, sizeof(*bucket));
     for (unsigned i = 0; i < EVC_BUCKET_PORTS; i++) {
         evc_a32_store_rlx(&bucket->delivery[i],
                           evc_delivery_word(0, EVC_DEFAULT_PRIORITY));

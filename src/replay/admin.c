@@ -15,7 +15,7 @@
 #define SHUTDOWN_TIME (50 * EVC_WORLD_MS)
 #define MAX_SERVERS   8u
 
-/* ---- domains ---------------------------------------------------------------- */
+/* ---- domains ------------------------------------------------------------- */
 
 static int64_t create(struct evc_script *script, struct evc_dom *dom)
 {
@@ -80,7 +80,7 @@ static int64_t shut_down(struct evc_script *script, struct evc_dom *dom)
     return 0;
 }
 
-/* ---- rights ------------------------------------------------------------------ */
+/* ---- rights -------------------------------------------------------------- */
 
 static int64_t set_target(struct evc_script *script, struct evc_dom *dom)
 {
@@ -102,8 +102,8 @@ static int64_t set_target(struct evc_script *script, struct evc_dom *dom)
 
 static int64_t set_virq_handler(struct evc_script *script, struct evc_dom *dom)
 {
-    return evc_set_virq_handler(
-        dom->handle, (uint32_t)evc_script_number(script, "virq", 0));
+    return evc_set_virq_handler(dom->handle,
+                                (uint32_t)evc_script_number(script, "virq", 0));
 }
 
 static int64_t map_pirq(struct evc_script *script, struct evc_dom *dom)
@@ -119,7 +119,7 @@ static int64_t irq_permission(struct evc_script *script, struct evc_dom *dom)
     return evc_pirq_allow(dom, pirq, allow);
 }
 
-/* ---- device model servers ------------------------------------------------------ */
+/* ---- device model servers ------------------------------------------------ */
 
 /* One port of Xen's own for each vCPU, for dom0 to bind to; or none. */
 static int open_ports(struct evc_dom *dom)
@@ -159,7 +159,7 @@ static int64_t ioreq_server(struct evc_script *script, struct evc_dom *dom)
     return rc;
 }
 
-/* ---- the table ------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------- */
 
 typedef int64_t admin(struct evc_script *script, struct evc_dom *dom);
 
@@ -204,8 +204,8 @@ bool evc_admin_statement(struct evc_script *script, const char *verb)
         evc_script_complain(script, "cannot create",
                             evc_script_text(script, "dom"));
     else if (run != create && id && !exists)
-        evc_script_complain(script, "no such domain:",
-                            evc_script_text(script, "dom"));
+        evc_script_complain(script,
+                            "no such domain:", evc_script_text(script, "dom"));
     else {
         rc = run(script, &script->world->dom[id]);
         if (!script->fatal)

@@ -13,7 +13,7 @@
 #define MULTICALL_MAX 16u
 #define MULTICALL_AT  2048u /* the list in the actor's buffer */
 
-/* ---- repeat N OP... : stops at the first failure; $i counts from 0 --------- */
+/* ---- repeat N OP... : stops at the first failure; $i counts from 0 ------- */
 
 struct repeat {
     struct evc_script *script;
@@ -61,7 +61,7 @@ void evc_batch_repeat(struct evc_script *script, unsigned at)
     evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- multicall OP... ; OP... ; ... ------------------------------------------ */
+/* ---- multicall OP... ; OP... ; ... --------------------------------------- */
 
 /* multicall_entry: op, result, args[6], each a word of the guest */
 static uint8_t *entry_word(const struct evc_actor *actor, unsigned entry,
@@ -73,9 +73,8 @@ static uint8_t *entry_word(const struct evc_actor *actor, unsigned entry,
            entry * layout->multicall_entry_size + word * layout->word;
 }
 
-static unsigned prepare_list(struct evc_script *script,
-                             struct evc_actor *actor, struct evc_op *ops,
-                             unsigned from)
+static unsigned prepare_list(struct evc_script *script, struct evc_actor *actor,
+                             struct evc_op *ops, unsigned from)
 {
     unsigned count = 0;
 
@@ -116,8 +115,8 @@ void evc_batch_multicall(struct evc_script *script, unsigned at)
     if (script->failed)
         return;
     rc = evc_script_call(script, __HYPERVISOR_multicall,
-                         EVC_WORLD_BUFFER_VA(actor->vcpu) + MULTICALL_AT,
-                         count, 0);
+                         EVC_WORLD_BUFFER_VA(actor->vcpu) + MULTICALL_AT, count,
+                         0);
     evc_script_answer(script, rc);
     for (unsigned i = 0; i < count && !script->fatal; i++) {
         evc_op_report(script, &ops[i], actor->buffer + i * EVC_OP_BYTES,
@@ -126,7 +125,7 @@ void evc_batch_multicall(struct evc_script *script, unsigned at)
     }
 }
 
-/* ---- ports dom= : every port that is not closed ------------------------------ */
+/* ---- ports dom= : every port that is not closed -------------------------- */
 
 static int64_t ask_status(struct evc_actor *actor, unsigned dom, uint32_t port)
 {

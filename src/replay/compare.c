@@ -83,11 +83,21 @@ static bool next_block(struct walk *walk)
     return true;
 }
 
+/* A newline missing at the end of the file is another matter. */
+static size_t text_size(const struct side *side)
+{
+    bool ends = side->size && side->text[side->size - 1] == '\n';
+
+    return side->size - (ends ? 1 : 0);
+}
+
 static bool is_same(const struct block *block)
 {
-    return block->expected.size == block->got.size &&
-           memcmp(block->expected.text, block->got.text,
-                  block->got.size) == 0;
+    size_t size = text_size(&block->got);
+
+    return !block->expected.size == !block->got.size &&
+           text_size(&block->expected) == size &&
+           (!size || memcmp(block->expected.text, block->got.text, size) == 0);
 }
 
 static bool lines_equal(const struct evc_line *a, const struct evc_line *b)
@@ -106,7 +116,7 @@ bool evc_compare_has_answers(const struct evc_file *file)
     return false;
 }
 
-/* ---- complaints ------------------------------------------------------------- */
+/* ---- complaints ---------------------------------------------------------- */
 
 static bool contains(struct side side, const struct evc_line *wanted)
 {
@@ -148,7 +158,7 @@ bool evc_compare_complaint(const struct evc_file *file,
     return false;
 }
 
-/* ---- differences ------------------------------------------------------------ */
+/* ---- differences --------------------------------------------------------- */
 
 static void print_line(char sign, const struct evc_line *line)
 {

@@ -30,7 +30,7 @@ void evc_file_error(const char *path, size_t line, const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* ---- lines ------------------------------------------------------------------ */
+/* ---- lines --------------------------------------------------------------- */
 
 bool evc_line_next(const char *text, size_t size, size_t *at,
                    struct evc_line *line)
@@ -82,7 +82,7 @@ static int check_lines(const struct evc_file *file)
     return 0;
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 static int read_all(struct evc_file *file, int fd, size_t size)
 {
@@ -150,7 +150,7 @@ void evc_file_finish(struct evc_file *file)
     *file = (struct evc_file){.path = file->path};
 }
 
-/* ---- replacing -------------------------------------------------------------- */
+/* ---- replacing ----------------------------------------------------------- */
 
 static int write_all(int fd, const char *text, size_t size)
 {

@@ -14,30 +14,30 @@
 #include <evc/abi/numbers.h>
 
 #define POISON       0xa5
-#define COMPAT_AT    512u                        /* evtchn_op in the buffer */
+#define COMPAT_AT    512u /* evtchn_op in the buffer */
 #define XEN_ADDRESS  UINT64_C(0xffff810000000000)
-#define XEN_ADDRESS4 UINT64_C(0xf5800000)        /* for a 32-bit guest */
+#define XEN_ADDRESS4 UINT64_C(0xf5800000) /* for a 32-bit guest */
 
 struct field {
     const char *name;
     uint8_t offset, size;
 };
 
-#define FIELD(type, name)                                                      \
-    {                                                                          \
-        #name, offsetof(struct evtchn_##type, name),                           \
-            sizeof(((struct evtchn_##type *)0)->name)                          \
+#define FIELD(type, member)                                                \
+    {                                                                      \
+        .name = #member, .offset = offsetof(struct evtchn_##type, member), \
+        .size = sizeof(((struct evtchn_##type *)NULL)->member)             \
     }
-#define OP(type, result, ...)                                                  \
-    [EVTCHNOP_##type] = {                                                      \
-        .name = #type,                                                         \
-        .size = sizeof(struct evtchn_##type),                                  \
-        .out = result,                                                         \
-        .in = {__VA_ARGS__},                                                   \
+#define OP(type, result, ...)                 \
+    [EVTCHNOP_##type] = {                     \
+        .name = #type,                        \
+        .size = sizeof(struct evtchn_##type), \
+        .out = result,                        \
+        .in = {__VA_ARGS__},                  \
     }
-#define NOTHING                                                                \
-    {                                                                          \
-        NULL, 0, 0                                                             \
+#define NOTHING      \
+    {                \
+        .name = NULL \
     }
 
 static const struct {
@@ -77,7 +77,7 @@ static bool is_known(const struct evc_op *op)
     return op->cmd >= 0 && op->cmd < OPS;
 }
 
-/* ---- the argument --------------------------------------------------------- */
+/* ---- the argument -------------------------------------------------------- */
 
 static int find_op(const char *name)
 {
@@ -176,7 +176,7 @@ void evc_op_prepare(struct evc_script *script, struct evc_op *op,
     memcpy(op->before, argument, EVC_OP_BYTES);
 }
 
-/* ---- the hypercall -------------------------------------------------------- */
+/* ---- the hypercall ------------------------------------------------------- */
 
 /* "arg=": another pointer than the one to the argument */
 static uint64_t pointer(struct evc_script *script, const uint8_t *argument,
@@ -237,7 +237,7 @@ int64_t evc_op_issue(struct evc_script *script, struct evc_actor *actor,
                                (uint64_t)(int64_t)op->cmd, address, 0);
 }
 
-/* ---- the answer ----------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------- */
 
 const char *evc_op_out(const struct evc_op *op, const uint8_t *argument,
                        uint64_t *value)
@@ -352,7 +352,7 @@ void evc_op_report(struct evc_script *script, const struct evc_op *op,
     evc_op_note_array(evc_script_dom(script), op);
 }
 
-/* ---- the statement -------------------------------------------------------- */
+/* ---- the statement ------------------------------------------------------- */
 
 struct single {
     struct evc_script *script;
@@ -366,8 +366,8 @@ static void issue_single(struct evc_actor *actor, void *data)
 {
     struct single *one = data;
 
-    one->rc = evc_op_issue(one->script, actor, &one->op, one->from,
-                           one->compat);
+    one->rc =
+        evc_op_issue(one->script, actor, &one->op, one->from, one->compat);
 }
 
 /* "-> name": keep the OUT field, or 0 */

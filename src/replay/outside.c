@@ -13,11 +13,11 @@
 #include "script.h"
 
 #define RAISE_TIME  (50 * EVC_WORLD_MS) /* after which it must have come in */
-#define TIMER_TIME  (5 * EVC_WORLD_MS)  /* of the timer that raises VIRQ_TIMER */
-#define BEGIN_TIME  (5 * EVC_WORLD_MS)  /* until an asynchronous call sleeps */
+#define TIMER_TIME  (5 * EVC_WORLD_MS) /* of the timer that raises VIRQ_TIMER */
+#define BEGIN_TIME  (5 * EVC_WORLD_MS) /* until an asynchronous call sleeps */
 #define LINE_ON_TAP 1u /* the one interrupt line that the oracle can raise */
 
-/* ---- upcall ---------------------------------------------------------------- */
+/* ---- upcall -------------------------------------------------------------- */
 
 /* Open the door for upcalls, enter and leave Xen, close the door. */
 static void upcall_job(struct evc_actor *actor, void *data)
@@ -45,7 +45,7 @@ static void upcall(struct evc_script *script)
         evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- poll, block ------------------------------------------------------------ */
+/* ---- poll, block --------------------------------------------------------- */
 
 /* In the actor's buffer: its job must outlive the statement. */
 struct wait_call {
@@ -169,7 +169,7 @@ static void block(struct evc_script *script)
     wait_statement(script, SCHEDOP_block, 0, 0);
 }
 
-/* ---- raise ------------------------------------------------------------------ */
+/* ---- raise --------------------------------------------------------------- */
 
 /* A singleshot timer of the acting vCPU. */
 static int64_t raise_timer(struct evc_script *script)
@@ -218,7 +218,7 @@ static void raise(struct evc_script *script)
     evc_script_answer(script, rc);
 }
 
-/* ---- register_vcpu_info ------------------------------------------------------ */
+/* ---- register_vcpu_info -------------------------------------------------- */
 
 static void move_info(struct evc_dom *dom, unsigned vcpu, unsigned page,
                       uint32_t offset)
@@ -239,21 +239,21 @@ static void register_vcpu_info(struct evc_script *script)
     int64_t rc;
 
     if (page >= dom->pages)
-        evc_script_complain(script, "no such page:",
-                            evc_script_text(script, "page"));
+        evc_script_complain(script,
+                            "no such page:", evc_script_text(script, "page"));
     if (script->failed)
         return;
     place.mfn = EVC_WORLD_FRAME(dom->id, page);
     memcpy(actor->buffer, &place, sizeof(place));
-    rc = evc_script_call(script, __HYPERVISOR_vcpu_op,
-                         VCPUOP_register_vcpu_info, vcpu,
-                         EVC_WORLD_BUFFER_VA(actor->vcpu));
+    rc =
+        evc_script_call(script, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info,
+                        vcpu, EVC_WORLD_BUFFER_VA(actor->vcpu));
     if (rc == 0)
         move_info(dom, vcpu % EVC_WORLD_VCPUS, page, offset);
     evc_script_answer(script, rc);
 }
 
-/* ---- the table ---------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------- */
 
 bool evc_outside_statement(struct evc_script *script, const char *verb)
 {

@@ -33,7 +33,7 @@ void evc_script_answer(struct evc_script *script, int64_t rc)
     evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- hypercalls ----------------------------------------------------------- */
+/* ---- hypercalls ---------------------------------------------------------- */
 
 void evc_script_run(struct evc_script *script, evc_job *job, void *data)
 {
@@ -63,7 +63,7 @@ int64_t evc_script_call(struct evc_script *script, uint64_t nr, uint64_t a,
     return call.rc;
 }
 
-/* ---- dispatch ------------------------------------------------------------- */
+/* ---- dispatch ------------------------------------------------------------ */
 
 static void guest_statement(struct evc_script *script)
 {
@@ -122,8 +122,8 @@ static void show_statement(struct evc_script *script)
     if (id < EVC_WORLD_DOMS && script->world->dom[id].exists)
         evc_state_show(&script->world->dom[id], script->trace);
     else
-        evc_script_complain(script, "no such domain:",
-                            evc_script_text(script, "dom"));
+        evc_script_complain(script,
+                            "no such domain:", evc_script_text(script, "dom"));
 }
 
 static void outer_statement(struct evc_script *script)

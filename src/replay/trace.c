@@ -75,20 +75,23 @@ void evc_trace_add(struct evc_trace *trace, const char *format, ...)
 
 static const char *errno_name(int64_t number)
 {
-#define NAME(name) {XEN_##name, #name}
+#define NAME(name)        \
+    {                     \
+        XEN_##name, #name \
+    }
     static const struct {
         int number;
         const char *name;
     } names[] = {
-        NAME(EPERM),     NAME(ENOENT),       NAME(ESRCH),      NAME(EIO),
-        NAME(ENXIO),     NAME(E2BIG),        NAME(EBADF),      NAME(EAGAIN),
-        NAME(ENOMEM),    NAME(EACCES),       NAME(EFAULT),     NAME(EBUSY),
-        NAME(EEXIST),    NAME(EXDEV),        NAME(ENODEV),     NAME(EINVAL),
-        NAME(ENFILE),    NAME(EMFILE),       NAME(ENOSPC),     NAME(EDOM),
-        NAME(ERANGE),    NAME(EDEADLK),      NAME(ENOSYS),     NAME(ENODATA),
-        NAME(ETIME),     NAME(EOVERFLOW),    NAME(EOPNOTSUPP), NAME(EADDRINUSE),
-        NAME(ENOBUFS),   NAME(ETIMEDOUT),    NAME(ENOTCONN),   NAME(EISCONN),
-        NAME(EMSGSIZE),  NAME(ECONNREFUSED),
+        NAME(EPERM),    NAME(ENOENT),       NAME(ESRCH),      NAME(EIO),
+        NAME(ENXIO),    NAME(E2BIG),        NAME(EBADF),      NAME(EAGAIN),
+        NAME(ENOMEM),   NAME(EACCES),       NAME(EFAULT),     NAME(EBUSY),
+        NAME(EEXIST),   NAME(EXDEV),        NAME(ENODEV),     NAME(EINVAL),
+        NAME(ENFILE),   NAME(EMFILE),       NAME(ENOSPC),     NAME(EDOM),
+        NAME(ERANGE),   NAME(EDEADLK),      NAME(ENOSYS),     NAME(ENODATA),
+        NAME(ETIME),    NAME(EOVERFLOW),    NAME(EOPNOTSUPP), NAME(EADDRINUSE),
+        NAME(ENOBUFS),  NAME(ETIMEDOUT),    NAME(ENOTCONN),   NAME(EISCONN),
+        NAME(EMSGSIZE), NAME(ECONNREFUSED),
     };
 #undef NAME
 
@@ -115,12 +118,11 @@ void evc_trace_word(struct evc_trace *trace, uint32_t word)
 {
     uint32_t reserved = word & ~(UINT32_C(0xf) << 28 | EVTCHN_FIFO_LINK_MASK);
 
-    evc_trace_add(trace, "%c%c%c%c %u",
-                  word >> EVTCHN_FIFO_PENDING & 1 ? 'P' : '-',
-                  word >> EVTCHN_FIFO_MASKED & 1 ? 'M' : '-',
-                  word >> EVTCHN_FIFO_LINKED & 1 ? 'L' : '-',
-                  word >> EVTCHN_FIFO_BUSY & 1 ? 'B' : '-',
-                  word & EVTCHN_FIFO_LINK_MASK);
+    evc_trace_add(
+        trace, "%c%c%c%c %u", word >> EVTCHN_FIFO_PENDING & 1 ? 'P' : '-',
+        word >> EVTCHN_FIFO_MASKED & 1 ? 'M' : '-',
+        word >> EVTCHN_FIFO_LINKED & 1 ? 'L' : '-',
+        word >> EVTCHN_FIFO_BUSY & 1 ? 'B' : '-', word & EVTCHN_FIFO_LINK_MASK);
     if (reserved)
         evc_trace_add(trace, " reserved=0x%x", reserved);
 }

@@ -32,12 +32,12 @@
 #define EVC_WORLD_MS UINT64_C(1000000) /* ns */
 
 /* Where a guest has what: the same in every domain, below 4 GiB. */
-#define EVC_WORLD_BUFFER_VA(vcpu) (UINT64_C(0x10000000) + (vcpu) * 0x1000ull)
+#define EVC_WORLD_BUFFER_VA(vcpu) (UINT64_C(0x10000000) + (vcpu)*0x1000ull)
 #define EVC_WORLD_READONLY_VA     UINT64_C(0x20000000) /* dom0 only */
 #define EVC_WORLD_UNMAPPED_VA     UINT64_C(0x1000)
 
 /* Frames.  Far from any number that a scenario could mean. */
-#define EVC_WORLD_FRAME(dom, page)                                             \
+#define EVC_WORLD_FRAME(dom, page) \
     (UINT64_C(0x4000000000) + ((uint64_t)(dom) << 20) + (uint64_t)(page))
 #define EVC_WORLD_FRAME_PAGETABLE   UINT64_C(0x4000080000)
 #define EVC_WORLD_FRAME_SHARED_INFO UINT64_C(0x4000080001)
@@ -105,7 +105,7 @@ struct evc_dom {
     bool paused;               /* by a statement */
     unsigned pauses;           /* the true count */
     bool hvm;
-    int target; /* the domain it serves; -1: none */
+    int target;         /* the domain it serves; -1: none */
     unsigned vcpus;     /* at most EVC_WORLD_VCPUS */
     unsigned all_vcpus; /* there may be more than may act */
 
@@ -152,7 +152,7 @@ struct evc_world {
     } line[EVC_WORLD_LINES];
 };
 
-/* ---- world.c ---- */
+/* ---- world.c ------------------------------------------------------------- */
 
 /* Make dom0 with `vcpus` of its four vCPUs started. Returns 0 or -ENOMEM ... */
 int evc_world_create(struct evc_world *world, enum evc_compat compat,
@@ -162,7 +162,7 @@ void evc_world_destroy(struct evc_world *world);
 /* Raise VIRQ_CON_RING if something has been logged. No lock may be held. */
 void evc_world_console(struct evc_world *world);
 
-/* ---- dom.c ---- */
+/* ---- dom.c --------------------------------------------------------------- */
 
 int evc_dom_create(struct evc_world *world, unsigned id, unsigned vcpus,
                    uint32_t max_port, enum evc_dom_kind kind);
@@ -181,7 +181,7 @@ void evc_dom_forget_fifo(struct evc_dom *dom);
 uint64_t evc_dom_word(const struct evc_dom *dom, const void *at);
 void evc_dom_put_word(const struct evc_dom *dom, void *at, uint64_t value);
 
-/* ---- actor.c ---- */
+/* ---- actor.c ------------------------------------------------------------- */
 
 int evc_actor_create(struct evc_dom *dom, unsigned vcpu,
                      struct evc_actor **out);
@@ -209,7 +209,7 @@ bool evc_actor_done(const struct evc_actor *actor);
 /* Let it go on if it can: false, nothing has changed for it. */
 bool evc_actor_step(struct evc_actor *actor);
 
-/* ---- time.c ---- */
+/* ---- time.c -------------------------------------------------------------- */
 
 /* Let everything happen that can happen now. */
 void evc_world_settle(struct evc_world *world);
@@ -220,7 +220,7 @@ void evc_world_pass(struct evc_world *world, uint64_t ns);
 /* Go to the next moment at which something happens: false, there is none. */
 bool evc_world_skip(struct evc_world *world);
 
-/* ---- pirq.c ---- */
+/* ---- pirq.c -------------------------------------------------------------- */
 
 int evc_pirq_allow(struct evc_dom *dom, uint32_t pirq, bool allow);
 int evc_pirq_map(struct evc_dom *dom, uint32_t pirq);
