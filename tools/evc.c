@@ -3,6 +3,8 @@
  * evc: one program, a command for each thing it does.
  */
 #include <argp.h>
+#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,15 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* What could not be written must not look like success. */
+static int check_stdout(const char *name, int rc)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return rc;
+    fprintf(stderr, "%s: cannot write: %s\n", name, strerror(errno));
+    return EVC_EXIT_UNUSABLE;
+}
+
 /* `evc NAME ...`: argv starts at NAME. */
 static int run_command(const struct command *command, int argc, char **argv)
 {
@@ -39,7 +50,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     if (asprintf(&name, "evc %s", command->name) < 0)
         return EVC_EXIT_UNUSABLE;
     argv[0] = name;
-    rc = command->run(argc, argv);
+    rc = check_stdout(name, command->run(argc, argv));
     free(name);
     return rc;
 }

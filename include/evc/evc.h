@@ -502,7 +502,7 @@ int evc_raise_global_virq(struct evc_engine *engine, uint32_t virq);
  *
  * Domain 0 handles all of them at first, and again when a handler dies.
  *
- * Return: 0; -EINVAL (not a global one, or a dying domain); -EBUSY (default
+ * Return: 0; -EINVAL (a vCPU's own, or a dying domain); -EBUSY (default
  *         compat: the present handler has it bound).
  */
 int evc_set_virq_handler(struct evc_domain *domain, uint32_t virq);

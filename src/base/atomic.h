@@ -49,42 +49,42 @@ _Static_assert(ATOMIC_CHAR_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                "a lock inside libatomic would not be shared with the guest");
 
 /* One name per width, operation and order: evc_a32_load_acq() and so on. */
-#define EVC_LOAD(W, ORDER, order)                                              \
-    static inline uint##W##_t evc_a##W##_load_##ORDER(const evc_a##W *w)       \
-    {                                                                          \
-        return atomic_load_explicit(&w->raw_, memory_order_##order);           \
+#define EVC_LOAD(W, ORDER, order)                                        \
+    static inline uint##W##_t evc_a##W##_load_##ORDER(const evc_a##W *w) \
+    {                                                                    \
+        return atomic_load_explicit(&w->raw_, memory_order_##order);     \
     }
 
-#define EVC_STORE(W, ORDER, order)                                             \
-    static inline void evc_a##W##_store_##ORDER(evc_a##W *w, uint##W##_t v)    \
-    {                                                                          \
-        atomic_store_explicit(&w->raw_, v, memory_order_##order);              \
+#define EVC_STORE(W, ORDER, order)                                          \
+    static inline void evc_a##W##_store_##ORDER(evc_a##W *w, uint##W##_t v) \
+    {                                                                       \
+        atomic_store_explicit(&w->raw_, v, memory_order_##order);           \
     }
 
-#define EVC_RMW(W, NAME, call, ORDER, order)                                   \
-    static inline uint##W##_t evc_a##W##_##NAME##_##ORDER(evc_a##W *w,         \
-                                                          uint##W##_t v)       \
-    {                                                                          \
-        return call(&w->raw_, v, memory_order_##order);                        \
+#define EVC_RMW(W, NAME, call, ORDER, order)                             \
+    static inline uint##W##_t evc_a##W##_##NAME##_##ORDER(evc_a##W *w,   \
+                                                          uint##W##_t v) \
+    {                                                                    \
+        return call(&w->raw_, v, memory_order_##order);                  \
     }
 
 /* Clears the bits given. */
-#define EVC_CLEAR(W, ORDER, order)                                             \
-    static inline uint##W##_t evc_a##W##_clear_##ORDER(evc_a##W *w,            \
-                                                       uint##W##_t bits)       \
-    {                                                                          \
-        return atomic_fetch_and_explicit(&w->raw_, (uint##W##_t)~bits,         \
-                                         memory_order_##order);                \
+#define EVC_CLEAR(W, ORDER, order)                                       \
+    static inline uint##W##_t evc_a##W##_clear_##ORDER(evc_a##W *w,      \
+                                                       uint##W##_t bits) \
+    {                                                                    \
+        return atomic_fetch_and_explicit(&w->raw_, (uint##W##_t) ~bits,  \
+                                         memory_order_##order);          \
     }
 
 /* True when *expected was there; otherwise *expected is what was. */
-#define EVC_CAS(W, ORDER, order)                                               \
-    static inline bool evc_a##W##_cas_##ORDER(                                 \
-        evc_a##W *w, uint##W##_t *expected, uint##W##_t v)                     \
-    {                                                                          \
-        return atomic_compare_exchange_strong_explicit(                        \
-            &w->raw_, expected, v, memory_order_##order,                       \
-            memory_order_relaxed);                                             \
+#define EVC_CAS(W, ORDER, order)                                              \
+    static inline bool evc_a##W##_cas_##ORDER(                                \
+        evc_a##W *w, uint##W##_t *expected, uint##W##_t v)                    \
+    {                                                                         \
+        return atomic_compare_exchange_strong_explicit(&w->raw_, expected, v, \
+                                                       memory_order_##order,  \
+                                                       memory_order_relaxed); \
     }
 
 /* clang-format off */

@@ -17,16 +17,16 @@
 #include <stddef.h>
 
 #include "atomic.h"
-#include "spin.h"
 #include "port.h"
+#include "spin.h"
 
-#define EVC_PAGE_SIZE 4096u
+#define EVC_PAGE_SIZE      4096u
 #define EVC_VCPU_INFO_SIZE 64u /* of every layout, or less */
 
-#define EVC_FIFO_PAGES 128u
+#define EVC_FIFO_PAGES      128u
 #define EVC_FIFO_PAGE_PORTS 1024u
-#define EVC_FIFO_QUEUES 16u
-#define EVC_FIFO_PORTS (EVC_FIFO_PAGES * EVC_FIFO_PAGE_PORTS)
+#define EVC_FIFO_QUEUES     16u
+#define EVC_FIFO_PORTS      (EVC_FIFO_PAGES * EVC_FIFO_PAGE_PORTS)
 
 /* ---- what a post did ----------------------------------------------------- */
 
@@ -49,17 +49,17 @@ static inline unsigned evc_post_vcpu(unsigned post)
 
 /* The layout of shared_info, in the numbers that senders need. */
 struct evc_shape {
-    bool wide;             /* words of 64 bits, not 32 */
-    bool has_mask;         /* vcpu_info has an upcall mask */
-    uint8_t sel_offset;    /* pending_sel in vcpu_info */
-    uint16_t pending;      /* offsets in shared_info */
+    bool wide;          /* words of 64 bits, not 32 */
+    bool has_mask;      /* vcpu_info has an upcall mask */
+    uint8_t sel_offset; /* pending_sel in vcpu_info */
+    uint16_t pending;   /* offsets in shared_info */
     uint16_t mask;
-    uint16_t ports;        /* two-level ports */
-    uint16_t slots;        /* vCPUs whose vcpu_info is in shared_info */
-    uint16_t info_size;    /* bytes from one vcpu_info to the next */
-    uint16_t time_offset;  /* vcpu_time_info in vcpu_info */
-    uint16_t wallclock;    /* wc_version, wc_sec, wc_nsec in shared_info */
-    uint16_t wc_sec_hi;    /* 0: none */
+    uint16_t ports;       /* two-level ports */
+    uint16_t slots;       /* vCPUs whose vcpu_info is in shared_info */
+    uint16_t info_size;   /* bytes from one vcpu_info to the next */
+    uint16_t time_offset; /* vcpu_time_info in vcpu_info */
+    uint16_t wallclock;   /* wc_version, wc_sec, wc_nsec in shared_info */
+    uint16_t wc_sec_hi;   /* 0: none */
 };
 
 /* Where a vCPU's vcpu_info is at the moment. Written by binders, never NULL. */
@@ -88,12 +88,12 @@ struct evc_fifo {
 };
 
 struct evc_delivery {
-    struct evc_table *table;   /* the domain's ports */
-    evc_info_ptr *info;        /* one a vCPU, the domain's */
+    struct evc_table *table; /* the domain's ports */
+    evc_info_ptr *info;      /* one a vCPU, the domain's */
     const struct evc_shape *shape;
-    uint8_t *pending, *mask;   /* two-level bits, in shared_info */
-    struct evc_fifo *fifo;     /* NULL: two-level */
-    bool ghosts;               /* xen-4.17: saved events are never forgotten */
+    uint8_t *pending, *mask; /* two-level bits, in shared_info */
+    struct evc_fifo *fifo;   /* NULL: two-level */
+    bool ghosts;             /* xen-4.17: saved events are never forgotten */
 };
 
 /* ---- both ABIs ----------------------------------------------------------- */

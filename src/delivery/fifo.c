@@ -107,7 +107,7 @@ static uint32_t mark(evc_a32 *word, uint32_t set) /* F1 */
     for (int i = 0; i < TRIES; i++) {
         uint32_t new = old | set;
 
-        if (!(new & PENDING))
+        if (!(new &PENDING))
             return old | LINKED;
         if (!(old & (MASKED | LINKED)))
             new |= LINKED;
@@ -222,8 +222,8 @@ static void mark_and_append(struct linking *l, struct evc_queue *from,
         return;
     if (from != NULL && from != to && from->tail == l->port)
         from->tail = 0;
-    l->tell = append(l->to->fifo, l->block,
-                     evc_delivery_priority(l->delivery), l->port);
+    l->tell = append(l->to->fifo, l->block, evc_delivery_priority(l->delivery),
+                     l->port);
 }
 
 /* The port was last linked to this very queue: one lock, no `moving`. */
@@ -270,8 +270,7 @@ static unsigned link_port(struct linking *l)
 {
     evc_a32 *last =
         &evc_table_bucket(l->to->table, l->port)->last[l->port % 64];
-    struct evc_queue *to =
-        &l->block->queue[evc_delivery_priority(l->delivery)];
+    struct evc_queue *to = &l->block->queue[evc_delivery_priority(l->delivery)];
 
     if (!link_again(l, to, last))
         link_moved(l, to, last);
@@ -320,7 +319,7 @@ unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port,
     l.word = evc_fifo_word(to->fifo, port);
     if (l.word == NULL)
         return 0;
-    (void)evc_a32_clear_sc(l.word, MASKED); /* V1, pairs with F1 */
+    (void)evc_a32_clear_sc(l.word, MASKED);   /* V1, pairs with F1 */
     if (!(evc_a32_load_sc(l.word) & PENDING)) /* V2, pairs with F1 */
         return 0;
     l.block = block_of(to->fifo, evc_delivery_vcpu(delivery));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: creating, finding, pausing, killing and destroying them.
+ * Domains: creating, killing and destroying them.
  *
  * A domain is found by its id, under RCU, by senders and everybody else.  Who
  * needs it for longer than a moment counts a reference.  Dying goes in steps:
@@ -14,80 +14,7 @@
 
 #include "lines.h"
 
-/* ---- finding ------------------------------------------------------------- */
-
-struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id)
-{
-    struct evc_domain *domain;
-
-    evc_rcu_lock();
-    domain = evc_engine_peer(engine, id);
-    if (domain != NULL) {
-        uint32_t refs = evc_a32_load_sc(&domain->refs);
-
-        /* 0: it is being freed, and only RCU keeps it here. */
-        while (refs != 0 && !evc_a32_cas_sc(&domain->refs, &refs, refs + 1))
-            ;
-        if (refs == 0)
-            domain = NULL;
-    }
-    evc_rcu_unlock();
-    return domain;
-}
-
-void evc_domain_put(struct evc_domain *domain)
-{
-    /* The last one out tells evc_domain_destroy(), which waits for it. */
-    pthread_mutex_lock(&domain->lock);
-    if (evc_a32_sub_sc(&domain->refs, 1) == 1)
-        pthread_cond_broadcast(&domain->idle);
-    pthread_mutex_unlock(&domain->lock);
-}
-
-struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id)
-{
-    return evc_domain_get(self->engine, id == DOMID_SELF ? self->id : id);
-}
-
-struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id)
-{
-    return evc_engine_peer(engine, id);
-}
-
-int evc_domain_next(struct evc_engine *engine, int after)
-{
-    for (int id = after + 1; id >= 0 && id < (int)EVC_DOMIDS; id++) {
-        if (evc_engine_peer(engine, (evc_domid)id) != NULL)
-            return id;
-    }
-    return -1;
-}
-
-evc_domid evc_domain_id(const struct evc_domain *domain)
-{
-    return domain->id;
-}
-
-void *evc_domain_cookie(const struct evc_domain *domain)
-{
-    return domain->cookie;
-}
-
-void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b)
-{
-    pthread_mutex_lock(a->id <= b->id ? &a->lock : &b->lock);
-    if (a != b)
-        pthread_mutex_lock(a->id <= b->id ? &b->lock : &a->lock);
-}
-
-void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b)
-{
-    pthread_mutex_unlock(&a->lock);
-    if (a != b)
-        pthread_mutex_unlock(&b->lock);
-}
-
-/* ---- creating ------------------------------------------------------------ */
+/* ---- creating ----------------------------------------------------------- */
 
 static bool config_is_usable(const struct evc_domain_config *config)
 {
@@ -197,40 +124,7 @@ int evc_domain_create(struct evc_engine *engine,
     return r;
 }
 
-/* ---- running or not ------------------------------------------------------- */
-
-void evc_domain_pause(struct evc_domain *domain)
-{
-    (void)evc_a32_add_sc(&domain->paused, 1);
-}
-
-int evc_domain_unpause(struct evc_domain *domain)
-{
-    uint32_t paused = evc_a32_load_sc(&domain->paused);
-
-    do {
-        if (paused == 0)
-            return -EINVAL;
-    } while (!evc_a32_cas_sc(&domain->paused, &paused, paused - 1));
-    return 0;
-}
-
-int evc_domain_shutdown(struct evc_domain *domain, uint32_t reason)
-{
-    uint32_t running = 0;
-
-    if (!evc_a32_cas_sc(&domain->shut_down, &running, (reason & 0xff) + 1))
-        return -EINVAL;
-    evc_wake_all(domain);
-    return evc_raise_global_virq(domain->engine, VIRQ_DOM_EXC);
-}
-
-void evc_domain_set_target(struct evc_domain *domain, evc_domid target)
-{
-    evc_a32_store_sc(&domain->target, target);
-}
-
-/* ---- dying ---------------------------------------------------------------- */
+/* ---- dying -------------------------------------------------------------- */
 
 void evc_domain_kill(struct evc_domain *domain)
 {

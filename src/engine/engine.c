@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine itself: making it, its defaults, its policy and its log.
+ * The engine itself: making it, and its defaults.
  */
 #include "engine.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +14,7 @@ const char *evc_version(void)
     return EVC_VERSION_STRING;
 }
 
-bool evc_is_xen_417(const struct evc_engine *engine)
-{
-    return engine->compat == EVC_COMPAT_XEN_4_17;
-}
-
-/* ---- default callbacks --------------------------------------------------- */
+/* ---- default callbacks -------------------------------------------------- */
 
 static void no_kick(void *dom, uint32_t vcpu)
 {
@@ -141,7 +134,7 @@ static void fill_defaults(struct evc_ops *ops)
 #undef DEFAULT
 }
 
-/* ---- creating and destroying --------------------------------------------- */
+/* ---- creating and destroying -------------------------------------------- */
 
 static bool ops_are_usable(const struct evc_ops *ops)
 {
@@ -199,49 +192,4 @@ void evc_engine_destroy(struct evc_engine *engine)
     pthread_mutex_destroy(&engine->timers);
     pthread_mutex_destroy(&engine->admin);
     free(engine);
-}
-
-/* ---- policy and log ------------------------------------------------------- */
-
-static int default_policy(const struct evc_domain *caller,
-                          enum evc_action action,
-                          const struct evc_domain *target)
-{
-    if (caller->privileged)
-        return 0;
-    if (action == EVC_ACTION_BIND_PIRQ)
-        return -EPERM;
-    if (caller == target || action == EVC_ACTION_BIND_INTERDOMAIN)
-        return 0;
-    return evc_a32_load_acq(&caller->target) == target->id ? 0 : -EPERM;
-}
-
-int evc_engine_policy(struct evc_domain *caller, enum evc_action action,
-                      struct evc_domain *target, uint32_t detail)
-{
-    struct evc_engine *engine = caller->engine;
-
-    if (engine->ops.policy == NULL)
-        return default_policy(caller, action, target);
-    return engine->ops.policy(engine->host, action, caller->id, target->id,
-                              detail);
-}
-
-void evc_engine_log(struct evc_engine *engine, const char *format, ...)
-{
-    char line[160];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    engine->ops.log(engine->host, line);
-}
-
-uint64_t evc_engine_now(struct evc_engine *engine)
-{
-    struct evc_time now = {0};
-
-    engine->ops.clock(engine->host, &now);
-    return now.system_time;
 }

@@ -10,28 +10,9 @@
 #include <string.h>
 
 #include <evc/abi/layouts.h>
-#include <evc/abi/numbers.h>
 #include <evc/abi/vcpu.h>
 
-/* ---- copying -------------------------------------------------------------------- */
-
-int evc_copy_from(struct evc_domain *domain, uint32_t vcpu, void *to,
-                  uint64_t from, size_t size)
-{
-    int r = domain->engine->ops.copy_from(domain->cookie, vcpu, to, from, size);
-
-    return r < 0 ? -EFAULT : 0;
-}
-
-int evc_copy_to(struct evc_domain *domain, uint32_t vcpu, uint64_t to,
-                const void *from, size_t size)
-{
-    int r = domain->engine->ops.copy_to(domain->cookie, vcpu, to, from, size);
-
-    return r < 0 ? -EFAULT : 0;
-}
-
-/* ---- event_channel_op --------------------------------------------------------------- */
+/* ---- event_channel_op --------------------------------------------------- */
 
 #define OP_RESET_CONT 14u /* Xen 4.17's own, which guests can reach */
 
@@ -56,7 +37,8 @@ static const struct {
     uint8_t size;
     bool answers; /* the struct has an OUT field */
 } operations[] = {
-    [EVTCHNOP_bind_interdomain] = {sizeof(struct evtchn_bind_interdomain), true},
+    [EVTCHNOP_bind_interdomain] = {sizeof(struct evtchn_bind_interdomain),
+                                   true},
     [EVTCHNOP_bind_virq] = {sizeof(struct evtchn_bind_virq), true},
     [EVTCHNOP_bind_pirq] = {sizeof(struct evtchn_bind_pirq), true},
     [EVTCHNOP_close] = {sizeof(struct evtchn_close), false},
@@ -155,7 +137,7 @@ static int64_t event_channel_op_compat(struct evc_domain *domain, uint32_t vcpu,
                             at + offsetof(struct evtchn_op, u));
 }
 
-/* ---- timers and vcpu_op --------------------------------------------------------------- */
+/* ---- timers and vcpu_op ------------------------------------------------- */
 
 #define PERIOD_MIN UINT64_C(1000000) /* ns */
 #define PERIOD_MAX (UINT64_C(1) << 56)
@@ -164,8 +146,7 @@ static int64_t event_channel_op_compat(struct evc_domain *domain, uint32_t vcpu,
 static int64_t set_timer_op(struct evc_vcpu *vcpu, const uint64_t args[6])
 {
     bool wide = evc_domain_is_wide(vcpu->domain);
-    uint64_t deadline = wide ? args[0]
-                             : (args[0] & UINT32_MAX) | args[1] << 32;
+    uint64_t deadline = wide ? args[0] : (args[0] & UINT32_MAX) | args[1] << 32;
 
     return evc_timer_set(vcpu, EVC_TIMER_ONCE, deadline, 0);
 }
@@ -248,7 +229,7 @@ static int64_t vcpu_op(struct evc_domain *domain, uint32_t self,
     }
 }
 
-/* ---- all of them ------------------------------------------------------------------------ */
+/* ---- all of them -------------------------------------------------------- */
 
 static int64_t dispatch(struct evc_domain *domain, uint32_t vcpu, uint64_t nr,
                         const uint64_t args[6])
@@ -269,11 +250,13 @@ static int64_t dispatch(struct evc_domain *domain, uint32_t vcpu, uint64_t nr,
     }
 }
 
-/* ---- multicall ---------------------------------------------------------------------------- */
+/* ---- multicall ---------------------------------------------------------- */
 
 struct entry {
     uint64_t op, args[6];
 };
+
+/* ---- multicall ---------------------------------------------------------- */
 
 static int read_entry(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
                       size_t word, struct entry *entry)

@@ -1,8 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking: what a tool may ask of a port or a domain, without disturbing it.
+ * Looking: what a guest may ask of a port (status), and what a tool may ask of
+ * a port or a domain, without disturbing it.
  */
 #include "engine.h"
+
+static const uint32_t status_of[] = {
+    [EVC_FREE] = EVTCHNSTAT_closed,
+    [EVC_RESERVED] = EVTCHNSTAT_closed,
+    [EVC_UNBOUND] = EVTCHNSTAT_unbound,
+    [EVC_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+    [EVC_PIRQ] = EVTCHNSTAT_pirq,
+    [EVC_VIRQ] = EVTCHNSTAT_virq,
+    [EVC_IPI] = EVTCHNSTAT_ipi,
+};
+
+/* ---- status ------------------------------------------------------------- */
+
+static void answer(struct evtchn_status *arg, uint64_t chan)
+{
+    arg->status = status_of[evc_chan_kind(chan)];
+    switch (evc_chan_kind(chan)) {
+    case EVC_UNBOUND:
+        arg->u.unbound.dom = evc_chan_domid(chan);
+        break;
+    case EVC_INTERDOMAIN:
+        arg->u.interdomain.dom = evc_chan_domid(chan);
+        arg->u.interdomain.port = evc_chan_number(chan);
+        break;
+    case EVC_PIRQ:
+        arg->u.pirq = evc_chan_number(chan);
+        break;
+    case EVC_VIRQ:
+        arg->u.virq = evc_chan_number(chan);
+        break;
+    default:
+        break;
+    }
+}
+
+/*
+ * What a port is and whom it tells, of one moment: a port that changes between
+ * the two words is read again.  A guest that never stops changing it gets what
+ * was there last.
+ */
+static uint64_t look(const struct evc_table *table, uint32_t port,
+                     uint32_t *vcpu)
+{
+    const struct evc_bucket *bucket = evc_table_bucket(table, port);
+    uint64_t chan, again = evc_table_chan(table, port);
+    int tries = 4;
+
+    do {
+        chan = again;
+        *vcpu =
+            evc_delivery_vcpu(evc_a32_load_acq(&bucket->delivery[port % 64]));
+        again = evc_table_chan(table, port);
+    } while (again != chan && --tries > 0);
+    return chan;
+}
+
+/* Without a lock: tools ask for every port there is. Inside RCU. */
+static int status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
+    struct evc_domain *domain = evc_engine_peer(caller->engine, id);
+    uint32_t vcpu;
+    uint64_t chan;
+    int r;
+
+    if (domain == NULL)
+        return -ESRCH;
+    if (evc_table_find(&domain->table, arg->port) == NULL)
+        return -EINVAL;
+    r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
+    if (r < 0)
+        return r;
+    chan = look(&domain->table, arg->port, &vcpu);
+    if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
+        return -EACCES;
+    answer(arg, chan);
+    arg->vcpu = vcpu;
+    return 0;
+}
+
+int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    int r;
+
+    evc_rcu_lock();
+    r = status(caller, arg);
+    evc_rcu_unlock();
+    return r;
+}
+
+/* ---- for tools ---------------------------------------------------------- */
 
 static void describe(struct evc_domain *domain, evc_port port,
                      struct evc_port_info *out)
@@ -12,25 +104,15 @@ static void describe(struct evc_domain *domain, evc_port port,
     uint32_t word = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     uint64_t chan = evc_table_chan(&domain->table, port);
     enum evc_kind kind = evc_chan_kind(chan);
-    static const uint32_t status[] = {
-        [EVC_FREE] = EVTCHNSTAT_closed,
-        [EVC_RESERVED] = EVTCHNSTAT_closed,
-        [EVC_UNBOUND] = EVTCHNSTAT_unbound,
-        [EVC_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-        [EVC_PIRQ] = EVTCHNSTAT_pirq,
-        [EVC_VIRQ] = EVTCHNSTAT_virq,
-        [EVC_IPI] = EVTCHNSTAT_ipi,
-    };
 
     *out = (struct evc_port_info){
         .port = port,
-        .status = status[kind],
+        .status = status_of[kind],
         .vcpu = evc_delivery_vcpu(word),
         .priority = evc_delivery_priority(word),
         .remote_domain = evc_chan_domid(chan),
         .remote_port = kind == EVC_INTERDOMAIN ? evc_chan_number(chan) : 0,
-        .irq = kind == EVC_PIRQ || kind == EVC_VIRQ ? evc_chan_number(chan)
-                                                    : 0,
+        .irq = kind == EVC_PIRQ || kind == EVC_VIRQ ? evc_chan_number(chan) : 0,
         .host_consumer = chan & EVC_CHAN_HOST,
         .pending = evc_post_is_pending(to, port),
         .masked = evc_post_is_masked(to, port),

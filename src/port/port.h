@@ -25,10 +25,10 @@
 
 #include "atomic.h"
 
-#define EVC_BUCKET_PORTS 64u
+#define EVC_BUCKET_PORTS  64u
 #define EVC_SHELF_BUCKETS 64u
-#define EVC_SHELVES 32u
-#define EVC_PORTS_MAX (EVC_SHELVES * EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
+#define EVC_SHELVES       32u
+#define EVC_PORTS_MAX     (EVC_SHELVES * EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
 
 /* ---- the channel word ---------------------------------------------------- */
 
@@ -51,12 +51,12 @@ enum evc_kind {
     EVC_IPI,
 };
 
-#define EVC_CHAN_KIND       0x0fu
-#define EVC_CHAN_HOST       0x10u
-#define EVC_CHAN_TO_HOST    0x20u
-#define EVC_CHAN_TO_XEN     0x40u
-#define EVC_CHAN_COUNTED    0x80u
-#define EVC_CHAN_WAY        0xffu /* all that a sender branches on */
+#define EVC_CHAN_KIND    0x0fu
+#define EVC_CHAN_HOST    0x10u
+#define EVC_CHAN_TO_HOST 0x20u
+#define EVC_CHAN_TO_XEN  0x40u
+#define EVC_CHAN_COUNTED 0x80u
+#define EVC_CHAN_WAY     0xffu /* all that a sender branches on */
 
 static inline uint64_t evc_chan(unsigned way, unsigned domid, uint32_t number)
 {
@@ -86,7 +86,7 @@ static inline uint32_t evc_chan_number(uint64_t chan)
 /* ---- the delivery word --------------------------------------------------- */
 
 /* bits 0-15 the notified vCPU, 16-19 the priority. */
-#define EVC_DELIVERY_NONE UINT32_MAX
+#define EVC_DELIVERY_NONE    UINT32_MAX
 #define EVC_DEFAULT_PRIORITY 7u
 
 static inline uint32_t evc_delivery_word(unsigned vcpu, unsigned priority)

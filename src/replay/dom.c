@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domains of a world: memory, the engine's handle, vCPUs.  A destroyed domain
- * whose memory somebody keeps mapped stays in its slot, so that its number
- * cannot be used again; only the scenario no longer sees it.
+ * that somebody holds on to stays in its slot, so that its number cannot be
+ * used again; only the scenario no longer sees it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -182,9 +182,27 @@ static void bring_down(struct evc_dom *dom)
     dom->nr_ports = 0;
 }
 
+/* A domain that serves another holds on to it. */
+static bool is_held(const struct evc_dom *dom)
+{
+    for (unsigned k = 0; k < EVC_WORLD_DOMS; k++)
+        if (dom->world->dom[k].target == (int)dom->id)
+            return true;
+    return dom->kept;
+}
+
+static void let_go(struct evc_world *world, int id)
+{
+    struct evc_dom *dom = id < 0 ? NULL : &world->dom[id];
+
+    if (dom && !dom->exists && !is_held(dom))
+        evc_dom_finish(dom);
+}
+
 void evc_dom_destroy(struct evc_dom *dom, bool keep)
 {
-    if (!keep) {
+    dom->kept = keep;
+    if (!is_held(dom)) {
         evc_dom_finish(dom);
         return;
     }
@@ -194,9 +212,12 @@ void evc_dom_destroy(struct evc_dom *dom, bool keep)
 
 void evc_dom_finish(struct evc_dom *dom)
 {
+    int target = dom->target;
+
     if (!dom->handle)
         return;
     bring_down(dom);
     evc_domain_destroy(dom->handle);
     free_memory(dom);
+    let_go(dom->world, target);
 }

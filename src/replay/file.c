@@ -16,10 +16,37 @@
 
 #include "script.h"
 
+/* ---- what is said on stderr ---------------------------------------------- */
+
+static bool progress_shown; /* there is one terminal */
+
+void evc_progress_show(const char *format, ...)
+{
+    va_list arguments;
+
+    if (!isatty(STDERR_FILENO))
+        return;
+    fputc('\r', stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs("\033[K", stderr);
+    progress_shown = true;
+}
+
+void evc_progress_hide(void)
+{
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
+
 void evc_file_error(const char *path, size_t line, const char *format, ...)
 {
     va_list arguments;
 
+    fflush(stdout);
+    evc_progress_hide();
     fprintf(stderr, "%s:", path);
     if (line)
         fprintf(stderr, "%zu:", line);
@@ -54,7 +81,7 @@ bool evc_line_is_answer(const struct evc_line *line)
 /* Why a line cannot be one of a scenario, or NULL. */
 static const char *fault_of(const struct evc_line *line)
 {
-    if (line->length > EVC_SCRIPT_LINE)
+    if (line->length > EVC_SCRIPT_LINE && !evc_line_is_answer(line))
         return "the line is too long";
     for (size_t i = 0; i < line->length; i++) {
         unsigned char c = (unsigned char)line->text[i];

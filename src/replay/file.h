@@ -41,6 +41,11 @@ bool evc_line_next(const char *text, size_t size, size_t *at,
 /* '=', '~' or '!': not part of the scenario. */
 bool evc_line_is_answer(const struct evc_line *line);
 
+/* A line that a terminal shows until the next thing is said; else nothing. */
+void evc_progress_show(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+void evc_progress_hide(void);
+
 /* "file:line: message" on stderr; line 0: none. */
 void evc_file_error(const char *path, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -185,9 +185,11 @@ static int64_t raise_timer(struct evc_script *script)
                            EVC_WORLD_BUFFER_VA(actor->vcpu));
 }
 
-/* The administrator asks every vCPU for a dump, and Xen writes one, too. */
+/* The administrator asks every vCPU for a dump, and Xen begins to write one. */
 static void raise_debug(struct evc_world *world)
 {
+    world->logged = true;
+    evc_world_console(world);
     for (unsigned k = 0; k < EVC_WORLD_DOMS; k++)
         for (unsigned v = 0; v < world->dom[k].all_vcpus; v++)
             (void)evc_raise_vcpu_virq(world->dom[k].handle, v, VIRQ_DEBUG);

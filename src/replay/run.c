@@ -199,6 +199,7 @@ static void judge(const struct evc_replay_options *options,
                  (!file->size || !memcmp(trace->text, file->text, file->size));
     bool has_answers = evc_compare_has_answers(file);
 
+    evc_progress_hide();
     if (evc_compare_complaint(file, trace, options->update || !has_answers)) {
         totals->unusable++;
     } else if (options->update) {
@@ -239,14 +240,6 @@ static int is_scenario(const struct dirent *entry)
     return length > 4 && !strcmp(entry->d_name + length - 4, ".evt");
 }
 
-static void show_progress(const struct evc_replay_options *options,
-                          const struct evc_replay_totals *totals)
-{
-    if (!options->quiet && isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%u scenarios, %u equal\033[K\r", totals->scenarios,
-                totals->equal);
-}
-
 static void replay_one(const struct evc_replay_options *options,
                        const char *directory, const char *name,
                        struct evc_replay_totals *totals)
@@ -258,9 +251,11 @@ static void replay_one(const struct evc_replay_options *options,
         totals->unusable++;
         return;
     }
+    if (!options->quiet)
+        evc_progress_show("%u equal, %s", totals->equal, name);
     replay_file(options, path, totals);
+    evc_progress_hide();
     free(path);
-    show_progress(options, totals);
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)

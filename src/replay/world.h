@@ -105,6 +105,7 @@ struct evc_dom {
     bool paused;               /* by a statement */
     unsigned pauses;           /* the true count */
     bool hvm;
+    bool kept;          /* destroyed, but somebody maps its memory for ever */
     int target;         /* the domain it serves; -1: none */
     unsigned vcpus;     /* at most EVC_WORLD_VCPUS */
     unsigned all_vcpus; /* there may be more than may act */
@@ -167,7 +168,7 @@ void evc_world_console(struct evc_world *world);
 int evc_dom_create(struct evc_world *world, unsigned id, unsigned vcpus,
                    uint32_t max_port, enum evc_dom_kind kind);
 
-/* With `keep` the engine still knows it, dying. */
+/* With `keep`, or while another serves it, the engine knows it on, dying. */
 void evc_dom_destroy(struct evc_dom *dom, bool keep);
 void evc_dom_finish(struct evc_dom *dom);
 int evc_dom_start(struct evc_dom *dom, unsigned vcpu);

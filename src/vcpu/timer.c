@@ -5,11 +5,11 @@
  * Set timers lie in a binary heap, the next one first.  Whenever that changes
  * the embedder (or, by default, the engine's own thread) is told the deadline.
  */
-#include "engine.h"
+#include "vcpu.h"
 
 #include <stdlib.h>
 
-/* ---- the heap, under engine.timers ---------------------------------------------- */
+/* ---- the heap, under engine.timers -------------------------------------- */
 
 static void place(struct evc_engine *engine, uint32_t i, struct evc_timer *t)
 {
@@ -36,8 +36,8 @@ static void sift_down(struct evc_engine *engine, uint32_t i)
     for (;;) {
         uint32_t child = 2 * i + 1;
 
-        if (child + 1 < n && engine->heap[child + 1]->deadline <
-                                 engine->heap[child]->deadline)
+        if (child + 1 < n &&
+            engine->heap[child + 1]->deadline < engine->heap[child]->deadline)
             child++;
         if (child >= n || engine->heap[child]->deadline >= t->deadline)
             break;
@@ -51,8 +51,7 @@ static int heap_add(struct evc_engine *engine, struct evc_timer *t)
 {
     if (engine->heap_size == engine->heap_room) {
         uint32_t room = engine->heap_room ? 2 * engine->heap_room : 16;
-        struct evc_timer **heap =
-            realloc(engine->heap, room * sizeof(*heap));
+        struct evc_timer **heap = realloc(engine->heap, room * sizeof(*heap));
 
         if (heap == NULL)
             return -ENOMEM;
@@ -82,7 +81,7 @@ static uint64_t next_deadline(const struct evc_engine *engine)
     return engine->heap_size ? engine->heap[0]->deadline : 0;
 }
 
-/* ---- setting ------------------------------------------------------------------------ */
+/* ---- setting ------------------------------------------------------------ */
 
 /* The next deadline was `before`: tell whoever keeps the alarm. */
 static void tell(struct evc_engine *engine, uint64_t before)
@@ -134,7 +133,7 @@ void evc_timers_forget(struct evc_domain *domain)
     }
 }
 
-/* ---- firing -------------------------------------------------------------------------- */
+/* ---- firing ------------------------------------------------------------- */
 
 /* The vCPU of a timer that is due; a periodic one is set again. */
 static struct evc_vcpu *pop_due(struct evc_engine *engine, uint64_t now)

@@ -3,44 +3,16 @@
  * Host ends: channels whose one end is the embedder itself.
  *
  * Two kinds.  A *listening* end owns a port of a domain, as Xen's own ports do:
- * guests bind to it with bind_interdomain.  A *connected* end hangs on a port
- * that a guest has offered.  Either way the end stands in the bucket, beside
- * the port it is kept with, and a sender finds it there under RCU.
- *
- * The callback runs outside RCU and without locks, so it may do what it likes;
- * `calls` counts those that are running, and close waits for them.
+ * guests bind to it with bind_interdomain.  A *connected* end hangs on a port that
+ * a guest has offered.  Either way the end stands in the bucket, beside the port it
+ * is kept with, and a sender finds it there under RCU (event/hostend.c).
  */
-#include "engine.h"
+#include "bind.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-struct evc_host {
-    struct evc_engine *engine;
-    struct evc_host *next, **link; /* in engine.hosts, under engine.admin */
-    void (*notify)(void *data);
-    void *data;
-    evc_domid domid; /* where the port is */
-    evc_port port;
-    bool listening;
-
-    evc_a32 attached; /* 0: the domain or its port has gone */
-    evc_a32 fd, send_fd; /* descriptor + 1; 0: not made */
-
-    pthread_mutex_t lock; /* makes descriptors; guards the rest */
-    pthread_cond_t idle;
-    uint32_t calls;
-    bool orphan; /* closed from inside its own callback: freed after it */
-};
-
-/* The ends whose callbacks this thread is inside of, innermost first. */
-struct inside {
-    struct evc_host *host;
-    struct inside *outer;
-};
-static _Thread_local struct inside *inside;
-
-/* ---- being found ---------------------------------------------------------------- */
+/* ---- being found -------------------------------------------------------- */
 
 /* Under the domain's lock. */
 static int attach(struct evc_domain *domain, uint32_t port,
@@ -73,73 +45,7 @@ void evc_host_detach(struct evc_domain *domain, uint32_t port)
         evc_a32_store_sc(&host->attached, 0);
 }
 
-struct evc_host *evc_host_take(struct evc_domain *domain, uint32_t port)
-{
-    struct evc_bucket *bucket = evc_table_find(&domain->table, port);
-    struct evc_host *_Atomic *hosts;
-    struct evc_host *host;
-
-    if (bucket == NULL)
-        return NULL;
-    hosts = atomic_load(&bucket->hosts);
-    host = hosts != NULL ? atomic_load(&hosts[port % 64]) : NULL;
-    if (host == NULL)
-        return NULL;
-    /* It cannot be freed before this reader has left and its call is done. */
-    pthread_mutex_lock(&host->lock);
-    host->calls++;
-    pthread_mutex_unlock(&host->lock);
-    return host;
-}
-
-static void host_free(struct evc_host *host)
-{
-    uint32_t fd = evc_a32_load_acq(&host->fd);
-    uint32_t send_fd = evc_a32_load_acq(&host->send_fd);
-
-    pthread_mutex_lock(&host->engine->admin);
-    *host->link = host->next;
-    if (host->next != NULL)
-        host->next->link = host->link;
-    pthread_mutex_unlock(&host->engine->admin);
-    if (fd != 0)
-        close((int)fd - 1);
-    if (send_fd != 0)
-        close((int)send_fd - 1);
-    pthread_cond_destroy(&host->idle);
-    pthread_mutex_destroy(&host->lock);
-    free(host);
-}
-
-/* One call less. The last call of an orphan takes it along. */
-static void host_put(struct evc_host *host)
-{
-    bool last;
-
-    pthread_mutex_lock(&host->lock);
-    host->calls--;
-    last = host->calls == 0 && host->orphan;
-    pthread_cond_broadcast(&host->idle);
-    pthread_mutex_unlock(&host->lock);
-    if (last)
-        host_free(host);
-}
-
-void evc_host_notify(struct evc_host *host)
-{
-    struct inside frame = {.host = host, .outer = inside};
-    uint32_t fd = evc_a32_load_acq(&host->fd);
-
-    inside = &frame;
-    if (fd != 0)
-        evc_eventfd_write((int)fd - 1);
-    if (host->notify != NULL)
-        host->notify(host->data);
-    inside = frame.outer;
-    host_put(host);
-}
-
-/* ---- making ----------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------- */
 
 static struct evc_host *host_create(struct evc_domain *domain,
                                     void (*notify)(void *data), void *data)
@@ -192,7 +98,7 @@ int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
     pthread_mutex_unlock(&domain->lock);
 
     if (r < 0)
-        host_free(host);
+        evc_host_free(host);
     else
         *out = host;
     return r;
@@ -223,7 +129,7 @@ int evc_host_connect(struct evc_domain *domain, evc_port port,
     pthread_mutex_unlock(&domain->lock);
 
     if (r < 0)
-        host_free(host);
+        evc_host_free(host);
     else
         *out = host;
     return r;
@@ -234,39 +140,7 @@ evc_port evc_host_port(const struct evc_host *host)
     return host->port;
 }
 
-/* ---- sending ---------------------------------------------------------------------- */
-
-/* Where a listening end's events go: to who has bound to it. Inside RCU. */
-static void send_to_peer(struct evc_engine *engine, struct evc_domain *domain,
-                         uint32_t port)
-{
-    uint64_t chan = evc_table_chan(&domain->table, port);
-    struct evc_domain *peer = NULL;
-
-    if (evc_chan_way(chan) == (EVC_INTERDOMAIN | EVC_CHAN_HOST))
-        peer = evc_engine_peer(engine, evc_chan_domid(chan));
-    if (peer != NULL &&
-        evc_table_find(&peer->table, evc_chan_number(chan)) != NULL)
-        (void)evc_domain_post(peer, evc_chan_number(chan));
-}
-
-int evc_host_send(struct evc_host *host)
-{
-    struct evc_domain *domain;
-
-    evc_rcu_lock();
-    domain = evc_engine_peer(host->engine, host->domid);
-    if (domain != NULL && evc_a32_load_sc(&host->attached) != 0) {
-        if (host->listening)
-            send_to_peer(host->engine, domain, host->port);
-        else
-            (void)evc_domain_post(domain, host->port);
-    }
-    evc_rcu_unlock();
-    return 0;
-}
-
-/* ---- descriptors -------------------------------------------------------------------- */
+/* ---- descriptors -------------------------------------------------------- */
 
 /* Make one, and have the engine's thread read it where `watch` says so. */
 static int make_fd(struct evc_host *host, evc_a32 *slot, bool watch)
@@ -307,16 +181,7 @@ int evc_host_send_fd(struct evc_host *host)
     return fd_of(host, &host->send_fd, true);
 }
 
-/* ---- closing ------------------------------------------------------------------------ */
-
-static bool is_inside(const struct evc_host *host)
-{
-    for (const struct inside *f = inside; f != NULL; f = f->outer) {
-        if (f->host == host)
-            return true;
-    }
-    return false;
-}
+/* ---- closing ------------------------------------------------------------ */
 
 /* A connected end leaves: the guest's port waits for the next one. */
 static void disconnect(struct evc_domain *domain, struct evc_host *host)
@@ -353,7 +218,7 @@ void evc_host_close(struct evc_host *host)
 
     if (host == NULL)
         return;
-    own = is_inside(host) ? 1 : 0;
+    own = evc_host_is_inside(host) ? 1 : 0;
     leave(host);
     if (evc_a32_load_acq(&host->send_fd) != 0)
         evc_service_unwatch(host->engine,
@@ -367,5 +232,5 @@ void evc_host_close(struct evc_host *host)
     free_now = own == 0;
     pthread_mutex_unlock(&host->lock);
     if (free_now)
-        host_free(host);
+        evc_host_free(host);
 }

@@ -7,7 +7,7 @@
  * still reach the port that is being closed, and surface as one spurious event;
  * it is never taken back, for by then it may have merged with a real one.
  */
-#include "engine.h"
+#include "event.h"
 
 /* Once per vCPU-less drop it is news; guests must not fill a log with it. */
 static void log_drop(struct evc_domain *domain, unsigned vcpu)
@@ -18,8 +18,8 @@ static void log_drop(struct evc_domain *domain, unsigned vcpu)
             return;
     }
     evc_engine_log(domain->engine,
-                   "d%u v%u: no FIFO control block, event dropped",
-                   domain->id, vcpu);
+                   "d%u v%u: no FIFO control block, event dropped", domain->id,
+                   vcpu);
 }
 
 unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)

@@ -8,14 +8,14 @@
  * counters of its own, made at its first send to a bucket: no two senders ever
  * write to one line.  Readers add up.
  */
-#include "engine.h"
+#include "state.h"
 
 #include <stdlib.h>
 
 #include "lines.h"
 
 #define THREADS 256u /* that count at once; the rest share the last block */
-#define FIELDS 5u    /* sent, delivered, coalesced, masked, dropped */
+#define FIELDS  5u   /* sent, delivered, coalesced, masked, dropped */
 
 struct block {
     evc_a64 n[EVC_BUCKET_PORTS][FIELDS];
@@ -32,7 +32,7 @@ struct evc_peer_total {
     struct evc_counts counts;
 };
 
-/* ---- which block is mine ---------------------------------------------------------- */
+/* ---- which block is mine ------------------------------------------------ */
 
 static evc_a64 slots[THREADS / 64]; /* bit: some thread has it */
 static pthread_key_t slot_key;
@@ -73,7 +73,7 @@ static unsigned my_slot(void)
     return slot_of_thread - 1;
 }
 
-/* ---- adding ------------------------------------------------------------------------- */
+/* ---- adding ------------------------------------------------------------- */
 
 static struct block *my_block(struct evc_port_counters *counters)
 {
@@ -84,7 +84,8 @@ static struct block *my_block(struct evc_port_counters *counters)
     if (block != NULL)
         return block;
     block = evc_alloc_lines(1, sizeof(*block));
-    if (block == NULL) /* no memory: the common block has been there all along */
+    if (block ==
+        NULL) /* no memory: the common block has been there all along */
         return atomic_load(&counters->block[THREADS]);
     if (!atomic_compare_exchange_strong(&counters->block[slot], &none, block)) {
         free(block);
@@ -112,7 +113,7 @@ void evc_count(struct evc_domain *domain, uint32_t port, unsigned post)
     (void)evc_a64_add_rlx(&n[what], 1);
 }
 
-/* ---- reading -------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static void add(struct evc_counts *to, const struct evc_counts *from)
 {
@@ -228,7 +229,7 @@ void evc_count_close(struct evc_domain *domain, uint32_t port, evc_domid peer)
     add(&t->counts, &counts);
 }
 
-/* ---- on and off -------------------------------------------------------------------------- */
+/* ---- on and off --------------------------------------------------------- */
 
 static void counters_free(struct evc_port_counters *counters)
 {
@@ -324,10 +325,15 @@ static void flag_port(struct evc_domain *domain, uint32_t port, bool on)
 
 static void flag_all(struct evc_domain *domain, bool on)
 {
-    evc_port port = 0;
+    uint32_t port = 0;
 
-    while ((port = evc_port_next(domain, port)) != 0)
-        flag_port(domain, port, on);
+    do {
+        pthread_mutex_lock(&domain->lock);
+        port = evc_table_next(&domain->table, port);
+        pthread_mutex_unlock(&domain->lock);
+        if (port != 0)
+            flag_port(domain, port, on);
+    } while (port != 0);
 }
 
 static void stop(struct evc_domain *domain)

@@ -4,7 +4,7 @@
  * timers where there is no evc_ops.timer, and reads the descriptors that
  * evc_host_send_fd() has given away.  Started when first needed.
  */
-#include "engine.h"
+#include "vcpu.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -40,7 +40,7 @@ static void ring(struct evc_service *service)
     (void)n; /* full: it is ringing already */
 }
 
-/* ---- the loop ---------------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 static int timeout_of(struct evc_service *service)
 {
@@ -65,8 +65,8 @@ static struct pollfd *list(struct evc_service *service, nfds_t *n)
         return NULL;
     fds[0] = (struct pollfd){.fd = service->bell[0], .events = POLLIN};
     for (size_t i = 0; i < service->n; i++)
-        fds[i + 1] = (struct pollfd){.fd = service->watches[i].fd,
-                                     .events = POLLIN};
+        fds[i + 1] =
+            (struct pollfd){.fd = service->watches[i].fd, .events = POLLIN};
     *n = service->n + 1;
     return fds;
 }
@@ -133,7 +133,7 @@ static void *loop(void *arg)
     return NULL;
 }
 
-/* ---- starting and stopping ------------------------------------------------------------ */
+/* ---- starting and stopping ---------------------------------------------- */
 
 static int open_bell(int bell[2])
 {
@@ -202,7 +202,7 @@ void evc_service_stop(struct evc_engine *engine)
     atomic_store(&engine->service, NULL);
 }
 
-/* ---- what it looks after ---------------------------------------------------------------- */
+/* ---- what it looks after ------------------------------------------------ */
 
 void evc_service_alarm(struct evc_engine *engine, uint64_t deadline)
 {

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting: SCHEDOP_block and SCHEDOP_poll, and who ends it.
+ * Waiting: SCHEDOP_block and SCHEDOP_poll.
  *
- * A waiter first says that it waits, then looks whether there is something to
- * wait for; whoever makes something happen does it first, then looks for
- * waiters.  One of the two always sees the other (W1/W2/W3, K1/K2/K3 in
- * engine.h).
+ * A waiter first says that it waits, then looks whether there is something to wait
+ * for; whoever makes something happen does it first, then looks for waiters
+ * (event/wake.c).  One of the two always sees the other.
+ *
+ *    here                  there                   if it were weaker
+ *    --------------------  ----------------------  ------------------------------
+ *    K1 store waiting  sc  K2 read waiting     sc  sleeper asleep over its upcall
+ *    W1 count poller   sc  W2 read pollers     sc  poller asleep over its event
+ *    W3 test pending   sc  P1/F1 set pending   sc  (delivery/)
  */
-#include "engine.h"
+#include "vcpu.h"
 
 #include <string.h>
 
@@ -16,7 +21,7 @@
 
 #define POLL_PORTS_MAX 128u
 
-/* ---- sleeping and waking -------------------------------------------------------- */
+/* ---- sleeping ----------------------------------------------------------- */
 
 static void sleep_once(struct evc_vcpu *vcpu, uint64_t deadline, uint64_t now)
 {
@@ -56,47 +61,6 @@ static void wait_end(struct evc_vcpu *vcpu)
     evc_a32_store_sc(&vcpu->waiting, EVC_VCPU_RUNNING);
 }
 
-void evc_vcpu_wake(struct evc_domain *domain, uint32_t vcpu)
-{
-    const struct evc_ops *ops = &domain->engine->ops;
-
-    if (vcpu >= domain->vcpus)
-        return;
-    evc_a32_store_sc(&domain->vcpu[vcpu].woken, 1);
-    if (ops->wake != NULL)
-        ops->wake(domain->cookie, vcpu);
-    else
-        evc_sleeper_wake(&domain->vcpu[vcpu].sleeper);
-}
-
-void evc_wake_all(struct evc_domain *domain)
-{
-    for (unsigned v = 0; v < domain->vcpus; v++)
-        evc_vcpu_wake(domain, v);
-}
-
-void evc_wake_pollers(struct evc_domain *domain, uint32_t port)
-{
-    for (unsigned v = 0; v < domain->vcpus; v++) {
-        struct evc_vcpu *vcpu = &domain->vcpu[v];
-        uint32_t polled;
-
-        if (evc_a32_load_sc(&vcpu->waiting) != EVC_VCPU_POLLING)
-            continue;
-        polled = evc_a32_load_sc(&vcpu->poll_port);
-        if (polled == 0 || polled == port)
-            evc_vcpu_wake(domain, v);
-    }
-}
-
-enum evc_vcpu_state evc_vcpu_state(const struct evc_domain *domain,
-                                   uint32_t vcpu)
-{
-    if (vcpu >= domain->vcpus)
-        return EVC_VCPU_RUNNING;
-    return (enum evc_vcpu_state)evc_a32_load_sc(&domain->vcpu[vcpu].waiting);
-}
-
 /* A domain that is not to run any more does not wait either. */
 static bool is_stopped(struct evc_domain *domain)
 {
@@ -108,7 +72,7 @@ static bool is_stopped(struct evc_domain *domain)
     return dying || evc_a32_load_sc(&domain->shut_down) != 0;
 }
 
-/* ---- block ------------------------------------------------------------------------ */
+/* ---- block -------------------------------------------------------------- */
 
 static void open_upcalls(struct evc_vcpu *vcpu)
 {
@@ -134,7 +98,7 @@ static int64_t block(struct evc_vcpu *vcpu)
     return 0;
 }
 
-/* ---- poll ------------------------------------------------------------------------- */
+/* ---- poll --------------------------------------------------------------- */
 
 /* 1: pending; 0: not; -EINVAL: no such open port. Inside RCU. */
 static int look_at(struct evc_domain *domain, uint32_t port)
@@ -150,8 +114,7 @@ static int look_at(struct evc_domain *domain, uint32_t port)
 }
 
 /* 1: do not wait; 0: wait; -EINVAL. */
-static int look_at_all(struct evc_vcpu *vcpu, const uint32_t *ports,
-                       uint32_t n)
+static int look_at_all(struct evc_vcpu *vcpu, const uint32_t *ports, uint32_t n)
 {
     struct evc_domain *domain = vcpu->domain;
     int r = 0;
@@ -227,7 +190,7 @@ static int64_t op_poll(struct evc_vcpu *vcpu, uint64_t arg)
     return r < 0 ? r : poll_ports(vcpu, ports, poll.n, poll.timeout);
 }
 
-/* ---- sched_op ---------------------------------------------------------------------- */
+/* ---- sched_op ----------------------------------------------------------- */
 
 static int64_t op_shutdown(struct evc_vcpu *vcpu, uint64_t arg)
 {
@@ -258,8 +221,7 @@ static int64_t op_remote_shutdown(struct evc_vcpu *vcpu, uint64_t arg)
     target = evc_domain_get(domain->engine, raw.id);
     if (target == NULL)
         return -ESRCH;
-    if (!domain->privileged &&
-        evc_a32_load_acq(&domain->target) != target->id)
+    if (!domain->privileged && evc_a32_load_acq(&domain->target) != target->id)
         r = -EPERM;
     else
         (void)evc_domain_shutdown(target, raw.reason);

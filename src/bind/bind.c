@@ -1,68 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Binding: opening a port, joining it to another, moving it to a vCPU, and
- * saying what it is.
+ * Binding: opening a port, joining it to another, moving it to a vCPU.
  */
-#include "engine.h"
+#include "bind.h"
 
-/* ---- one port --------------------------------------------------------------- */
-
-uint32_t evc_port_limit(const struct evc_domain *domain)
-{
-    const struct evc_delivery *delivery = atomic_load(&domain->delivery);
-    uint32_t abi = delivery->fifo ? EVC_FIFO_PORTS : delivery->shape->ports;
-
-    return domain->max_port < abi - 1 ? domain->max_port : abi - 1;
-}
-
-bool evc_port_linked(const void *domain, uint32_t port)
-{
-    const struct evc_domain *d = domain;
-
-    return evc_post_is_linked(atomic_load(&d->delivery), port);
-}
-
-int evc_port_lowest(struct evc_domain *domain)
-{
-    if (domain->dying)
-        return -EINVAL;
-    return evc_table_lowest(&domain->table, evc_port_limit(domain),
-                            evc_port_linked, domain);
-}
-
-void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
-                   unsigned vcpu)
-{
-    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
-
-    evc_table_take(&domain->table, port);
-    evc_a32_store_sc(&bucket->delivery[port % 64],
-                     evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
-    if (chan & EVC_CHAN_HOST)
-        domain->host_ports++;
-    if (evc_is_counting(domain)) /* without memory it goes uncounted */
-        (void)evc_count_prepare(bucket);
-    evc_table_set_chan(&domain->table, port, chan); /* C1, pairs with C2 */
-}
-
-void evc_port_free(struct evc_domain *domain, uint32_t port)
-{
-    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
-    uint32_t delivery;
-
-    if (evc_table_chan(&domain->table, port) & EVC_CHAN_HOST)
-        domain->host_ports--;
-    /* X1, then X2: a sender either sees the port free or is cleared after. */
-    evc_table_set_chan(&domain->table, port, evc_chan(EVC_FREE, 0, 0));
-    evc_post_clear(atomic_load(&domain->delivery), port);
-    /* The priority stays until the port is opened again, as in Xen. */
-    delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
-    evc_a32_store_sc(&bucket->delivery[port % 64],
-                     evc_delivery_word(0, evc_delivery_priority(delivery)));
-    evc_table_release(&domain->table, port);
-}
-
-/* ---- alloc_unbound ------------------------------------------------------------ */
+/* ---- alloc_unbound ------------------------------------------------------ */
 
 static unsigned counted(const struct evc_domain *target)
 {
@@ -95,7 +37,7 @@ int evc_op_alloc_unbound(struct evc_domain *caller,
     return 0;
 }
 
-/* ---- bind_interdomain ---------------------------------------------------------- */
+/* ---- bind_interdomain --------------------------------------------------- */
 
 /* Is this port waiting for `id` to bind to it? */
 static bool is_offered(const struct evc_domain *domain, uint32_t port,
@@ -113,8 +55,7 @@ static bool is_offered(const struct evc_domain *domain, uint32_t port,
 static void join(struct evc_domain *local, uint32_t lport,
                  struct evc_domain *remote, uint32_t rport)
 {
-    unsigned host =
-        evc_table_chan(&remote->table, rport) & EVC_CHAN_HOST;
+    unsigned host = evc_table_chan(&remote->table, rport) & EVC_CHAN_HOST;
     unsigned lway = EVC_INTERDOMAIN;
     unsigned rway = EVC_INTERDOMAIN | host;
 
@@ -123,8 +64,7 @@ static void join(struct evc_domain *local, uint32_t lport,
     else
         lway |= counted(remote), rway |= counted(local);
     evc_port_open(local, lport, evc_chan(lway, remote->id, rport), 0);
-    evc_table_set_chan(&remote->table, rport,
-                       evc_chan(rway, local->id, lport));
+    evc_table_set_chan(&remote->table, rport, evc_chan(rway, local->id, lport));
 }
 
 int evc_op_bind_interdomain(struct evc_domain *caller,
@@ -156,7 +96,7 @@ int evc_op_bind_interdomain(struct evc_domain *caller,
     return r;
 }
 
-/* ---- ports at fixed numbers ------------------------------------------------------ */
+/* ---- ports at fixed numbers --------------------------------------------- */
 
 int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote)
 {
@@ -202,7 +142,7 @@ int evc_connect_static(struct evc_domain *a, evc_port port_a,
     return r;
 }
 
-/* ---- bind_ipi --------------------------------------------------------------------- */
+/* ---- bind_ipi ----------------------------------------------------------- */
 
 int evc_op_bind_ipi(struct evc_domain *caller, struct evtchn_bind_ipi *arg)
 {
@@ -222,7 +162,7 @@ int evc_op_bind_ipi(struct evc_domain *caller, struct evtchn_bind_ipi *arg)
     return 0;
 }
 
-/* ---- bind_vcpu -------------------------------------------------------------------- */
+/* ---- bind_vcpu ---------------------------------------------------------- */
 
 static bool may_move(uint64_t chan)
 {
@@ -262,97 +202,8 @@ int evc_op_bind_vcpu(struct evc_domain *caller,
     }
     if (r == 0 && evc_chan_kind(chan) == EVC_PIRQ &&
         evc_delivery_vcpu(old) != arg->vcpu)
-        caller->engine->ops.pirq_affinity(caller->cookie,
-                                          evc_chan_number(chan), arg->vcpu);
+        caller->engine->ops.pirq_affinity(caller->cookie, evc_chan_number(chan),
+                                          arg->vcpu);
     pthread_mutex_unlock(&caller->lock);
-    return r;
-}
-
-/* ---- status ----------------------------------------------------------------------- */
-
-static void describe(struct evtchn_status *arg, uint64_t chan)
-{
-    static const uint32_t status[] = {
-        [EVC_FREE] = EVTCHNSTAT_closed,
-        [EVC_RESERVED] = EVTCHNSTAT_closed,
-        [EVC_UNBOUND] = EVTCHNSTAT_unbound,
-        [EVC_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-        [EVC_PIRQ] = EVTCHNSTAT_pirq,
-        [EVC_VIRQ] = EVTCHNSTAT_virq,
-        [EVC_IPI] = EVTCHNSTAT_ipi,
-    };
-
-    arg->status = status[evc_chan_kind(chan)];
-    switch (evc_chan_kind(chan)) {
-    case EVC_UNBOUND:
-        arg->u.unbound.dom = evc_chan_domid(chan);
-        break;
-    case EVC_INTERDOMAIN:
-        arg->u.interdomain.dom = evc_chan_domid(chan);
-        arg->u.interdomain.port = evc_chan_number(chan);
-        break;
-    case EVC_PIRQ:
-        arg->u.pirq = evc_chan_number(chan);
-        break;
-    case EVC_VIRQ:
-        arg->u.virq = evc_chan_number(chan);
-        break;
-    default:
-        break;
-    }
-}
-
-/*
- * What a port is and whom it tells, of one moment: a port that changes between
- * the two words is read again.  A guest that never stops changing it gets what
- * was there last.
- */
-static uint64_t look(const struct evc_table *table, uint32_t port,
-                     uint32_t *vcpu)
-{
-    const struct evc_bucket *bucket = evc_table_bucket(table, port);
-    uint64_t chan, again = evc_table_chan(table, port);
-    int tries = 4;
-
-    do {
-        chan = again;
-        *vcpu = evc_delivery_vcpu(
-            evc_a32_load_acq(&bucket->delivery[port % 64]));
-        again = evc_table_chan(table, port);
-    } while (again != chan && --tries > 0);
-    return chan;
-}
-
-/* Without a lock: tools ask for every port there is. Inside RCU. */
-static int status(struct evc_domain *caller, struct evtchn_status *arg)
-{
-    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
-    struct evc_domain *domain = evc_engine_peer(caller->engine, id);
-    uint32_t vcpu;
-    uint64_t chan;
-    int r;
-
-    if (domain == NULL)
-        return -ESRCH;
-    if (evc_table_find(&domain->table, arg->port) == NULL)
-        return -EINVAL;
-    r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
-    if (r < 0)
-        return r;
-    chan = look(&domain->table, arg->port, &vcpu);
-    if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
-        return -EACCES;
-    describe(arg, chan);
-    arg->vcpu = vcpu;
-    return 0;
-}
-
-int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
-{
-    int r;
-
-    evc_rcu_lock();
-    r = status(caller, arg);
-    evc_rcu_unlock();
     return r;
 }

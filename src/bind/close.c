@@ -6,9 +6,9 @@
  * are taken, in the order of their ids; between letting one go and having both,
  * the port is looked at again.
  */
-#include "engine.h"
+#include "bind.h"
 
-/* ---- one port ---------------------------------------------------------------- */
+/* ---- one port ----------------------------------------------------------- */
 
 /* The peer's end becomes unbound, offered to the closer's domain. */
 static void unbind_peer(struct evc_domain *domain, struct evc_domain *peer,
@@ -32,8 +32,8 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
                          uint32_t port, uint64_t chan)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
-    unsigned vcpu = evc_delivery_vcpu(
-        evc_a32_load_rlx(&bucket->delivery[port % 64]));
+    unsigned vcpu =
+        evc_delivery_vcpu(evc_a32_load_rlx(&bucket->delivery[port % 64]));
 
     switch (evc_chan_kind(chan)) {
     case EVC_INTERDOMAIN:
@@ -69,8 +69,7 @@ static bool may_close(struct evc_domain *domain, uint32_t port, bool host,
 /* Does this channel have a port of another (or the same) domain behind it? */
 static bool has_peer(uint64_t chan)
 {
-    return evc_chan_kind(chan) == EVC_INTERDOMAIN &&
-           !(chan & EVC_CHAN_TO_HOST);
+    return evc_chan_kind(chan) == EVC_INTERDOMAIN && !(chan & EVC_CHAN_TO_HOST);
 }
 
 /*
@@ -138,7 +137,7 @@ int evc_op_close(struct evc_domain *caller, uint32_t port)
     return evc_port_close(caller, port, false);
 }
 
-/* ---- all ports ---------------------------------------------------------------- */
+/* ---- all ports ---------------------------------------------------------- */
 
 void evc_ports_close(struct evc_domain *domain, bool host)
 {
@@ -153,7 +152,7 @@ void evc_ports_close(struct evc_domain *domain, bool host)
     } while (port != 0);
 }
 
-/* ---- reset -------------------------------------------------------------------- */
+/* ---- reset -------------------------------------------------------------- */
 
 /* Begin a reset: one at a time. */
 static int reset_begin(struct evc_domain *caller, struct evc_domain *domain)

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vCPUs: their vcpu_info, moving it, their clocks, and telling them.
+ * vCPUs: making them, and where their vcpu_info is.
  *
- *   here                  there                   if it were weaker
- *   --------------------  ----------------------  ------------------------------
- *   I1 move info      sc  P5 read info        sc  event announced at the old
- *   I2 set selectors  sc  P1 set pending      sc  place after the guest's rescan
+ *    here                  there                   if it were weaker
+ *    --------------------  ----------------------  ------------------------------
+ *    I1 move info      sc  P5 read info        sc  event announced at the old
+ *    I2 set selectors  sc  P1 set pending      sc  place after the guest's rescan
  */
-#include "engine.h"
+#include "vcpu.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <evc/abi/layouts.h>
-
 #include "lines.h"
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------- */
 
 static int vcpu_init(struct evc_domain *domain, unsigned v)
 {
@@ -81,37 +79,7 @@ void evc_vcpu_set_online(struct evc_domain *domain, uint32_t vcpu, bool online)
         evc_a32_store_sc(&domain->vcpu[vcpu].online, online);
 }
 
-/* ---- upcalls ------------------------------------------------------------------ */
-
-bool evc_vcpu_deliverable(const struct evc_domain *domain, uint32_t vcpu)
-{
-    const struct evc_shape *shape;
-    const uint8_t *info;
-    bool due;
-
-    if (vcpu >= domain->vcpus)
-        return false;
-    evc_rcu_lock();
-    shape = evc_domain_delivery(domain)->shape;
-    info = atomic_load(&domain->info[vcpu]);
-    /* K3, pairs with P4 */
-    due = evc_a8_load_sc((const evc_a8 *)(const void *)info) != 0;
-    if (due && shape->has_mask)
-        due = evc_a8_load_sc((const evc_a8 *)(const void *)(info + 1)) == 0;
-    evc_rcu_unlock();
-    return due;
-}
-
-void evc_vcpu_kick(struct evc_vcpu *vcpu)
-{
-    struct evc_domain *domain = vcpu->domain;
-
-    if (evc_a32_load_sc(&vcpu->waiting) != EVC_VCPU_RUNNING) /* K2, with K1 */
-        evc_vcpu_wake(domain, vcpu->id);
-    domain->engine->ops.kick(domain->cookie, vcpu->id);
-}
-
-/* ---- moving vcpu_info ----------------------------------------------------------- */
+/* ---- moving vcpu_info --------------------------------------------------- */
 
 static int check_place(const struct evc_vcpu *vcpu, uint32_t self,
                        const struct evc_shape *shape, uint32_t offset)
@@ -181,66 +149,4 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
     if (r == 0)
         evc_vcpu_kick(vcpu);
     return r;
-}
-
-/* ---- clocks ---------------------------------------------------------------------- */
-
-/* The odd version tells readers that the rest is being written. */
-static uint32_t version_odd(evc_a32 *version)
-{
-    uint32_t odd = evc_a32_load_rlx(version) | 1;
-
-    evc_a32_store_sc(version, odd);
-    atomic_thread_fence(memory_order_seq_cst);
-    return odd;
-}
-
-void evc_time_write(struct evc_vcpu *vcpu)
-{
-    struct evc_domain *domain = vcpu->domain;
-    const struct evc_shape *shape = evc_domain_delivery(domain)->shape;
-    uint8_t *at = (uint8_t *)atomic_load(&domain->info[vcpu->id]) +
-                  shape->time_offset;
-    evc_a32 *version = (evc_a32 *)(void *)at;
-    struct evc_time now = {0};
-    uint32_t odd;
-
-    domain->engine->ops.clock(domain->engine->host, &now);
-    odd = version_odd(version);
-    evc_a64_store_rlx((evc_a64 *)(void *)(at + 8), now.tsc_timestamp);
-    evc_a64_store_rlx((evc_a64 *)(void *)(at + 16), now.system_time);
-    evc_a32_store_rlx((evc_a32 *)(void *)(at + 24), now.tsc_to_system_mul);
-    evc_a32_store_rlx((evc_a32 *)(void *)(at + 28),
-                      (uint8_t)now.tsc_shift | (uint32_t)now.flags << 8);
-    evc_a32_store_rel(version, odd + 1);
-}
-
-void evc_vcpu_update_time(struct evc_domain *domain, uint32_t vcpu)
-{
-    if (vcpu >= domain->vcpus)
-        return;
-    pthread_mutex_lock(&domain->lock); /* one writer of a version at a time */
-    evc_time_write(&domain->vcpu[vcpu]);
-    pthread_mutex_unlock(&domain->lock);
-}
-
-void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns)
-{
-    const struct evc_shape *shape;
-    uint64_t sec = ns / 1000000000u;
-    uint8_t *page = domain->shared_info;
-    evc_a32 *version;
-    uint32_t odd;
-
-    pthread_mutex_lock(&domain->lock);
-    shape = atomic_load(&domain->delivery)->shape;
-    version = (evc_a32 *)(void *)(page + shape->wallclock);
-    odd = version_odd(version);
-    evc_a32_store_rlx(version + 1, (uint32_t)sec);
-    evc_a32_store_rlx(version + 2, (uint32_t)(ns % 1000000000u));
-    if (shape->wc_sec_hi != 0)
-        evc_a32_store_rlx((evc_a32 *)(void *)(page + shape->wc_sec_hi),
-                          (uint32_t)(sec >> 32));
-    evc_a32_store_rel(version, odd + 1);
-    pthread_mutex_unlock(&domain->lock);
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Binding: what opens, joins, moves, changes and closes ports.
+ *
+ *   here                  there                   if it were weaker
+ *   --------------------  ----------------------  ------------------------------
+ *   C1 store channel  sc  C2 load channel    acq  (port/) half a binding is used
+ *   X1 free channel   sc  X2 clear pending    sc  a closed port stays pending
+ */
+#ifndef EVC_BIND_BIND_H
+#define EVC_BIND_BIND_H
+
+#include "event.h"
+#include "vcpu.h"
+
+/* ---- one port, under the domain's lock (port.c) ----------------------------------- */
+
+/* The lowest port that may be used, not yet taken. -EINVAL, -ENOSPC, -ENOMEM. */
+int evc_port_lowest(struct evc_domain *domain);
+/* Take it: everything about it is default but its channel and its vCPU. */
+void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
+                   unsigned vcpu);
+/* Free it again. */
+void evc_port_free(struct evc_domain *domain, uint32_t port);
+bool evc_port_linked(const void *domain, uint32_t port);
+/* The highest port that the domain may use now. */
+uint32_t evc_port_limit(const struct evc_domain *domain);
+
+/* ---- the operations (bind.c, irq.c, close.c, fifo.c) --------------------------------- */
+
+int evc_op_alloc_unbound(struct evc_domain *caller,
+                         struct evtchn_alloc_unbound *arg);
+int evc_op_bind_interdomain(struct evc_domain *caller,
+                            struct evtchn_bind_interdomain *arg);
+int evc_op_bind_virq(struct evc_domain *caller, struct evtchn_bind_virq *arg);
+int evc_op_bind_ipi(struct evc_domain *caller, struct evtchn_bind_ipi *arg);
+int evc_op_bind_pirq(struct evc_domain *caller, struct evtchn_bind_pirq *arg);
+int evc_op_bind_vcpu(struct evc_domain *caller,
+                     const struct evtchn_bind_vcpu *arg);
+int evc_op_close(struct evc_domain *caller, uint32_t port);
+int evc_op_reset(struct evc_domain *caller, evc_domid id);
+int evc_op_reset_cont(struct evc_domain *caller, evc_domid id);
+int evc_op_init_control(struct evc_domain *domain,
+                        struct evtchn_init_control *arg);
+int evc_op_expand_array(struct evc_domain *domain,
+                        const struct evtchn_expand_array *arg);
+int evc_op_set_priority(struct evc_domain *domain,
+                        const struct evtchn_set_priority *arg);
+
+/* ---- closing --------------------------------------------------------------------------- */
+
+/* Close a port, whatever it is, the host's own too if `host`. 0 or -EINVAL. */
+int evc_port_close(struct evc_domain *domain, uint32_t port, bool host);
+/* Close all ports; the host's own only if `host`. */
+void evc_ports_close(struct evc_domain *domain, bool host);
+/* Back to two-level. 0 or -ENOMEM. */
+int evc_domain_leave_fifo(struct evc_domain *domain);
+
+/* Under the lock: what the closed port was bound to is free again. */
+void evc_virq_released(struct evc_domain *domain, uint32_t virq, unsigned vcpu);
+void evc_pirq_released(struct evc_domain *domain, uint32_t pirq);
+void evc_host_detach(struct evc_domain *domain, uint32_t port);
+
+/* A domain dies: its VIRQs go back to domain 0. */
+void evc_virq_handler_gone(struct evc_domain *domain);
+
+#endif /* EVC_BIND_BIND_H */

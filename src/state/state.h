@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's data: what an engine, a domain, a vCPU and a host end consist
+ * of, and what every layer above does with them.
+ *
+ * Locks, outermost first:
+ *
+ *   engine.admin    domains and host ends come and go, VIRQ handlers change
+ *   domain.lock     the ports of one domain; of two, the lower id first
+ *   engine.timers   which timer is due when
+ *
+ * Senders take none of them.  They read under RCU: the table of domains, a
+ * domain's delivery, its vcpu_info pointers.  Whoever replaces one of these
+ * waits for the readers (evc_rcu_wait) before the old one goes; a reader waits
+ * for nobody who could be waiting so.
+ *
+ *   here                  there                   if it were weaker
+ *   --------------------  ----------------------  ------------------------------
+ *   D1 store domain  rel  D2 load domain     acq  a sender meets half a domain
+ *   A1 store deliv.  rel  A2 load delivery   acq  a sender meets half an ABI
+ */
+#ifndef EVC_STATE_STATE_H
+#define EVC_STATE_STATE_H
+
+#include <errno.h>
+#include <pthread.h>
+
+#include <evc/abi/event_channel.h>
+#include <evc/abi/numbers.h>
+#include <evc/evc.h>
+
+#include "delivery.h"
+#include "host.h"
+#include "port.h"
+#include "rcu.h"
+
+#define EVC_DOMIDS 0x7ff0u /* ids that a domain can have: 0 .. 0x7fef */
+
+/* ---- timers --------------------------------------------------------------- */
+
+enum evc_timer_kind { EVC_TIMER_ONCE, EVC_TIMER_PERIODIC, EVC_TIMERS };
+
+struct evc_timer {
+    uint64_t deadline; /* ns of system time; 0: not set */
+    uint64_t period;   /* periodic only */
+    uint32_t heap;     /* its place among the set ones */
+    struct evc_vcpu *vcpu;
+};
+
+/* ---- vCPUs --------------------------------------------------------------- */
+
+struct evc_vcpu {
+    struct evc_domain *domain;
+    uint32_t id;
+    evc_a32 virq_port[EVC_NR_VIRQS]; /* 0: not bound; global ones on vCPU 0 */
+
+    /* Its vcpu_info, once moved: for unmapping, under the domain's lock. */
+    void *info_page;
+    uint64_t info_gfn;
+
+    /* Waiting (wait.c) */
+    evc_a32 waiting;   /* enum evc_vcpu_state */
+    evc_a32 poll_port; /* the only port polled; 0: any of the domain */
+    evc_a32 woken;     /* something has ended the wait */
+    evc_a32 online;    /* as the embedder says: evc_vcpu_set_online() */
+    struct evc_sleeper sleeper;
+
+    struct evc_timer timer[EVC_TIMERS]; /* under engine.timers */
+} __attribute__((aligned(64)));
+
+/* What a vCPU has for vcpu_info before the guest gives it one: nobody looks. */
+struct evc_info_slot {
+    uint8_t bytes[EVC_VCPU_INFO_SIZE];
+} __attribute__((aligned(64)));
+
+/* ---- domains ------------------------------------------------------------- */
+
+struct evc_domain {
+    /* Read by senders: */
+    struct evc_engine *engine;
+    struct evc_delivery *_Atomic delivery;
+    struct evc_table table;
+    evc_info_ptr *info; /* [vcpus] */
+    void *cookie;
+    struct evc_vcpu *vcpu; /* [vcpus] */
+    uint32_t vcpus;
+    evc_domid id;
+
+    /* Written by pollers, read by senders of new events */
+    evc_a32 pollers __attribute__((aligned(64)));
+
+    /* For binders: */
+    pthread_mutex_t lock __attribute__((aligned(64)));
+    pthread_cond_t idle; /* refs went to 0 */
+    evc_a32 refs;
+    uint32_t max_port, nr_pirqs;
+    bool privileged;
+    bool resetting, dying;
+    evc_a32 logged_drop;       /* the log has had its line about this */
+    evc_a32 paused, shut_down; /* shut_down: reason + 1 */
+    evc_a32 target;            /* set_target; EVC_NO_DOMAIN */
+    uint32_t host_ports;       /* open ports whose consumer is the host */
+    uint8_t *shared_info;
+    struct evc_info_slot *slots; /* [vcpus], for those beyond shared_info */
+    evc_a32 *pirq_port;          /* [nr_pirqs], 0: not bound */
+    evc_a32 counting;            /* count.c: 1 while on */
+    struct evc_peer_total *peers;
+};
+
+struct evc_engine {
+    struct evc_ops ops;
+    void *host;
+    enum evc_compat compat;
+    struct evc_domain *_Atomic domain[EVC_DOMIDS];
+    evc_a32 virq_handler[EVC_NR_VIRQS]; /* a domain id */
+    pthread_mutex_t admin;
+    struct evc_host *hosts; /* all host ends, under admin */
+
+    pthread_mutex_t timers;
+    struct evc_timer **heap;
+    uint32_t heap_size, heap_room;
+    struct evc_service *_Atomic service; /* our thread, once needed */
+    pthread_mutex_t starting;            /* it */
+};
+
+/* ---- host ends ------------------------------------------------------------ */
+
+/* An end of a channel that the embedder holds: event/ and bind/hostend.c. */
+struct evc_host {
+    struct evc_engine *engine;
+    struct evc_host *next, **link; /* in engine.hosts, under engine.admin */
+    void (*notify)(void *data);
+    void *data;
+    evc_domid domid; /* where the port is */
+    evc_port port;
+    bool listening;
+
+    evc_a32 attached;    /* 0: the domain or its port has gone */
+    evc_a32 fd, send_fd; /* descriptor + 1; 0: not made */
+
+    pthread_mutex_t lock; /* makes descriptors; guards the rest */
+    pthread_cond_t idle;
+    uint32_t calls;
+    bool orphan; /* closed from inside its own callback: freed after it */
+};
+
+/* ---- finding a domain (state.c) --------------------------------------------- */
+
+/* The domain with an id, for as long as the caller is inside RCU. */
+static inline struct evc_domain *evc_engine_peer(struct evc_engine *engine,
+                                                 evc_domid id)
+{
+    if (id >= EVC_DOMIDS)
+        return NULL;
+    /* D2, pairs with D1 */
+    return atomic_load_explicit(&engine->domain[id], memory_order_acquire);
+}
+
+static inline const struct evc_delivery *
+evc_domain_delivery(const struct evc_domain *domain)
+{
+    /* A2, pairs with A1 */
+    return atomic_load_explicit(&domain->delivery, memory_order_acquire);
+}
+
+/* A counted reference to a domain that stays alive until put; or NULL. */
+struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id);
+void evc_domain_put(struct evc_domain *domain);
+
+/* As get; DOMID_SELF means `self`. */
+struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id);
+
+/* Lock two domains, which may be one. */
+void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b);
+void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);
+
+/* ---- asking the embedder (state.c) -------------------------------------------- */
+
+bool evc_is_xen_417(const struct evc_engine *engine);
+int evc_engine_policy(struct evc_domain *caller, enum evc_action action,
+                      struct evc_domain *target, uint32_t detail);
+void evc_engine_log(struct evc_engine *engine, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+uint64_t evc_engine_now(struct evc_engine *engine);
+
+/* Guest addresses. 0 or -EFAULT. */
+int evc_copy_from(struct evc_domain *domain, uint32_t vcpu, void *to,
+                  uint64_t from, size_t size);
+int evc_copy_to(struct evc_domain *domain, uint32_t vcpu, uint64_t to,
+                const void *from, size_t size);
+
+/* ---- the shape of shared memory (shape.c) -------------------------------------- */
+
+const struct evc_shape *evc_shape_of(enum evc_layout layout);
+enum evc_layout evc_layout_of(const struct evc_shape *shape);
+
+/* Has its guest words of 64 bits? */
+bool evc_domain_is_wide(struct evc_domain *domain);
+
+/*
+ * Publish and retire: the caller holds the lock, publishes, waits for readers,
+ * and retires what was there.
+ */
+struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
+                                         const struct evc_shape *shape,
+                                         struct evc_fifo *fifo);
+struct evc_delivery *evc_delivery_publish(struct evc_domain *domain,
+                                          struct evc_delivery *next);
+void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old);
+
+/* ---- counting (count.c) --------------------------------------------------------- */
+
+/* One send to `port` of `domain` by way of a counted channel. */
+void evc_count(struct evc_domain *domain, uint32_t port, unsigned post);
+/* Counters for a bucket. 0 or -ENOMEM. */
+int evc_count_prepare(struct evc_bucket *bucket);
+/* The port changes hands: carry its counts over to its peer's total. */
+void evc_count_close(struct evc_domain *domain, uint32_t port, evc_domid peer);
+void evc_count_finish(struct evc_domain *domain);
+bool evc_is_counting(const struct evc_domain *domain);
+
+#endif /* EVC_STATE_STATE_H */
