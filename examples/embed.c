@@ -11,6 +11,7 @@
 
 #include <evc/abi/event_channel.h>
 #include <evc/abi/layouts.h>
+#include <evc/abi/numbers.h>
 #include <evc/evc.h>
 
 struct guest {

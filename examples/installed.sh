@@ -23,8 +23,7 @@ fail() {
 }
 
 present() { # present GLOB: under the root, whatever the prefix
-    # shellcheck disable=SC2086 # a pattern
-    test -n "$(find "$root" -path $1 -print -quit)" || fail "no $1"
+    test -n "$(find "$root" -path "$1" -print -quit)" || fail "no $1"
 }
 
 command -v pkg-config >/dev/null || {

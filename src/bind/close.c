@@ -34,10 +34,11 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     unsigned vcpu =
         evc_delivery_vcpu(evc_a32_load_rlx(&bucket->delivery[port % 64]));
+    evc_domid peer_id = EVC_NO_DOMAIN;
 
     switch (evc_chan_kind(chan)) {
     case EVC_INTERDOMAIN:
-        evc_count_close(domain, port, evc_chan_domid(chan));
+        peer_id = evc_chan_domid(chan);
         if (peer != NULL)
             unbind_peer(domain, peer, chan);
         break;
@@ -50,6 +51,7 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
     default:
         break;
     }
+    evc_count_close(domain, port, peer_id);
     if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
         evc_host_detach(domain, port);
     evc_port_free(domain, port);
@@ -171,16 +173,11 @@ static int reset_begin(struct evc_domain *caller, struct evc_domain *domain)
 
 static int reset_finish(struct evc_domain *domain)
 {
-    int r = 0;
+    int r;
 
     pthread_mutex_lock(&domain->lock);
-    if (domain->table.open > domain->host_ports)
-        r = -EAGAIN;
-    pthread_mutex_unlock(&domain->lock);
-    if (r == 0)
-        r = evc_domain_leave_fifo(domain);
-
-    pthread_mutex_lock(&domain->lock);
+    r = domain->table.open > domain->host_ports ? -EAGAIN
+                                                : evc_domain_leave_fifo(domain);
     domain->resetting = false;
     pthread_mutex_unlock(&domain->lock);
     return r;

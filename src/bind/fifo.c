@@ -210,24 +210,20 @@ static void forget_saved(struct evc_domain *domain)
 
 int evc_domain_leave_fifo(struct evc_domain *domain)
 {
-    struct evc_delivery *old, *next;
-    int r = 0;
+    struct evc_delivery *old = atomic_load(&domain->delivery);
+    struct evc_delivery *next;
 
-    pthread_mutex_lock(&domain->lock);
-    old = atomic_load(&domain->delivery);
-    if (old->fifo != NULL) {
-        next = evc_delivery_create(domain, old->shape, NULL);
-        r = next != NULL ? 0 : -ENOMEM;
-    }
-    if (old->fifo != NULL && r == 0) {
-        old = evc_delivery_publish(domain, next);
-        evc_rcu_wait();
-        if (!old->ghosts)
-            forget_saved(domain);
-        evc_delivery_retire(domain, old);
-    }
-    pthread_mutex_unlock(&domain->lock);
-    return r;
+    if (old->fifo == NULL)
+        return 0;
+    next = evc_delivery_create(domain, old->shape, NULL);
+    if (next == NULL)
+        return -ENOMEM;
+    old = evc_delivery_publish(domain, next);
+    evc_rcu_wait(); /* senders that are still linking */
+    if (!old->ghosts)
+        forget_saved(domain);
+    evc_delivery_retire(domain, old);
+    return 0;
 }
 
 /* ---- another width ------------------------------------------------------ */

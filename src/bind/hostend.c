@@ -56,6 +56,7 @@ static struct evc_host *host_create(struct evc_domain *domain,
         return NULL;
     host->engine = domain->engine;
     host->domid = domain->id;
+    host->vcpu = EVC_NO_VCPU;
     host->notify = notify;
     host->data = data;
     pthread_mutex_init(&host->lock, NULL);
@@ -84,6 +85,7 @@ int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
     if (host == NULL)
         return -ENOMEM;
     host->listening = true;
+    host->vcpu = vcpu;
 
     pthread_mutex_lock(&domain->lock);
     r = evc_port_lowest(domain);
@@ -213,12 +215,11 @@ static void leave(struct evc_host *host)
 
 void evc_host_close(struct evc_host *host)
 {
-    uint32_t own;
-    bool free_now;
+    unsigned own; /* calls that this one is made from */
 
     if (host == NULL)
         return;
-    own = evc_host_is_inside(host) ? 1 : 0;
+    own = evc_host_frames(host);
     leave(host);
     if (evc_a32_load_acq(&host->send_fd) != 0)
         evc_service_unwatch(host->engine,
@@ -228,9 +229,8 @@ void evc_host_close(struct evc_host *host)
     pthread_mutex_lock(&host->lock);
     while (host->calls > own)
         pthread_cond_wait(&host->idle, &host->lock);
-    host->orphan = own != 0;
-    free_now = own == 0;
+    host->orphan = own != 0; /* the outermost of them frees it */
     pthread_mutex_unlock(&host->lock);
-    if (free_now)
+    if (own == 0)
         evc_host_free(host);
 }

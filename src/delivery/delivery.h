@@ -35,7 +35,7 @@ enum {
     EVC_POST_KICK = 2,    /* upcall_pending went 0 -> 1: kick the vCPU */
     EVC_POST_MASKED = 4,  /* the guest does not want to be told now */
     EVC_POST_DROPPED = 8, /* the vCPU has no control block: nothing was done */
-    EVC_POST_SAVED = 16,  /* no event word yet: raised when there is one */
+    EVC_POST_SAVED = 16,  /* kept back until it has an event word */
 };
 /* bits 16-31 of the answer: the notified vCPU */
 #define EVC_POST_VCPU_SHIFT 16
@@ -81,10 +81,12 @@ struct evc_block {
 
 struct evc_fifo {
     evc_a32 *_Atomic page[EVC_FIFO_PAGES]; /* event words, 1024 a page */
-    uint64_t gfn[EVC_FIFO_PAGES];
-    uint32_t pages;  /* for binders */
-    evc_spin moving; /* held by whoever changes the `last` of a port */
-    struct evc_block *_Atomic block[]; /* one a vCPU */
+    struct {
+        evc_spin moving; /* held by whoever changes the `last` of a port */
+        uint32_t pages;  /* for binders, and the rest too */
+        uint64_t gfn[EVC_FIFO_PAGES];
+    } __attribute__((aligned(64)));
+    struct evc_block *_Atomic block[] __attribute__((aligned(64))); /* a vCPU */
 };
 
 struct evc_delivery {

@@ -79,12 +79,13 @@ bool evc_fifo_take_saved(const struct evc_delivery *to, uint32_t port)
  * No word: keep the event back.  If the page came meanwhile, it is a question
  * of who takes the saved bit, this sender or expand_array; one of them does.
  */
-static evc_a32 *save(const struct evc_delivery *to, uint32_t port)
+static evc_a32 *save(const struct evc_delivery *to, uint32_t port, bool *again)
 {
+    uint64_t bit = UINT64_C(1) << port % 64;
     evc_a32 *word;
 
     /* S1, pairs with E2 */
-    (void)evc_a64_set_sc(saved_of(to, port), UINT64_C(1) << port % 64);
+    *again = evc_a64_set_sc(saved_of(to, port), bit) & bit;
     word = evc_fifo_word(to->fifo, port);
     return word != NULL && evc_fifo_take_saved(to, port) ? word : NULL;
 }
@@ -288,12 +289,13 @@ unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
         .to = to, .port = port, .delivery = delivery, .set = PENDING};
     uint32_t old;
     unsigned kick;
+    bool again = false;
 
     l.word = evc_fifo_word(to->fifo, port);
     if (l.word == NULL)
-        l.word = save(to, port);
+        l.word = save(to, port, &again);
     if (l.word == NULL)
-        return EVC_POST_SAVED;
+        return again ? 0 : EVC_POST_SAVED;
 
     l.block = block_of(to->fifo, evc_delivery_vcpu(delivery));
     if (l.block == NULL)
@@ -344,8 +346,7 @@ struct evc_fifo *evc_fifo_create(unsigned vcpus)
 {
     struct evc_fifo *fifo;
 
-    fifo = calloc(1, sizeof(*fifo) + vcpus * sizeof(fifo->block[0]));
-    return fifo;
+    return evc_alloc_lines(1, sizeof(*fifo) + vcpus * sizeof(fifo->block[0]));
 }
 
 void evc_fifo_destroy(struct evc_fifo *fifo, unsigned vcpus)

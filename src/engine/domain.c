@@ -117,11 +117,14 @@ int evc_domain_create(struct evc_engine *engine,
                               memory_order_release);
     pthread_mutex_unlock(&engine->admin);
 
-    if (r < 0)
+    if (r < 0) {
         domain_free(domain);
-    else
-        *out = domain;
-    return r;
+        return r;
+    }
+    for (uint32_t v = 0; v < domain->vcpus; v++)
+        evc_vcpu_update_time(domain, v);
+    *out = domain;
+    return 0;
 }
 
 /* ---- dying -------------------------------------------------------------- */
@@ -168,8 +171,9 @@ void evc_domain_destroy(struct evc_domain *domain)
     pthread_mutex_unlock(&engine->admin);
 
     await_last_user(domain);
-    evc_rcu_wait(); /* who found it, but got no reference any more */
-    (void)evc_domain_leave_fifo(domain);
+    evc_timers_forget(domain); /* one may have been set while it was dying */
+    evc_rcu_wait();            /* who found it, but got no reference any more */
+    evc_delivery_retire(domain, atomic_exchange(&domain->delivery, NULL));
     domain_free(domain);
     evc_raise_global_virq(engine, VIRQ_DOM_EXC);
 }

@@ -206,10 +206,10 @@ static int64_t vcpu_op(struct evc_domain *domain, uint32_t self,
 {
     struct evc_vcpu *vcpu;
 
-    if (args[1] >= domain->vcpus)
+    if ((uint32_t)args[1] >= domain->vcpus)
         return -ENOENT;
-    vcpu = &domain->vcpu[args[1]];
-    switch (args[0]) {
+    vcpu = &domain->vcpu[(uint32_t)args[1]];
+    switch ((uint32_t)args[0]) {
     case VCPUOP_is_up:
         return evc_a32_load_acq(&vcpu->online);
     case VCPUOP_set_periodic_timer:
@@ -244,7 +244,7 @@ static int64_t dispatch(struct evc_domain *domain, uint32_t vcpu, uint64_t nr,
     case __HYPERVISOR_vcpu_op:
         return vcpu_op(domain, vcpu, args);
     case __HYPERVISOR_sched_op:
-        return evc_sched_op(domain, vcpu, args[0], args[1]);
+        return evc_sched_op(domain, vcpu, (uint32_t)args[0], args[1]);
     default:
         return domain->engine->ops.hypercall(domain->cookie, vcpu, nr, args);
     }

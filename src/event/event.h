@@ -15,6 +15,8 @@
 
 /* Raise an existing port of a domain; inside RCU. The outcome is EVC_POST_*. */
 unsigned evc_domain_post(struct evc_domain *domain, uint32_t port);
+/* The same for one that comes from the host, counted where that is on. */
+void evc_domain_raise(struct evc_domain *domain, uint32_t port);
 /* After a post: kick and wake whom it says. */
 void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post);
 
@@ -40,8 +42,8 @@ bool evc_virq_is_handler(const struct evc_domain *domain, uint32_t virq);
  */
 struct evc_host *evc_host_take(struct evc_domain *domain, uint32_t port);
 void evc_host_notify(struct evc_host *host);
-/* Is this thread inside a callback of that end? */
-bool evc_host_is_inside(const struct evc_host *host);
+/* How many callbacks of that end is this thread inside of? */
+unsigned evc_host_frames(const struct evc_host *host);
 void evc_host_free(struct evc_host *host);
 
 #endif /* EVC_EVENT_EVENT_H */

@@ -35,6 +35,8 @@ struct evc_host *evc_host_take(struct evc_domain *domain, uint32_t port)
     pthread_mutex_lock(&host->lock);
     host->calls++;
     pthread_mutex_unlock(&host->lock);
+    if (host->vcpu != EVC_NO_VCPU)
+        evc_vcpu_wake(domain, host->vcpu);
     return host;
 }
 
@@ -85,13 +87,13 @@ void evc_host_notify(struct evc_host *host)
     host_put(host);
 }
 
-bool evc_host_is_inside(const struct evc_host *host)
+unsigned evc_host_frames(const struct evc_host *host)
 {
-    for (const struct inside *f = inside; f != NULL; f = f->outer) {
-        if (f->host == host)
-            return true;
-    }
-    return false;
+    unsigned n = 0;
+
+    for (const struct inside *f = inside; f != NULL; f = f->outer)
+        n += f->host == host;
+    return n;
 }
 
 /* ---- to a guest --------------------------------------------------------- */
@@ -107,7 +109,7 @@ static void send_to_peer(struct evc_engine *engine, struct evc_domain *domain,
         peer = evc_engine_peer(engine, evc_chan_domid(chan));
     if (peer != NULL &&
         evc_table_find(&peer->table, evc_chan_number(chan)) != NULL)
-        (void)evc_domain_post(peer, evc_chan_number(chan));
+        evc_domain_raise(peer, evc_chan_number(chan));
 }
 
 int evc_host_send(struct evc_host *host)
@@ -120,7 +122,7 @@ int evc_host_send(struct evc_host *host)
         if (host->listening)
             send_to_peer(host->engine, domain, host->port);
         else
-            (void)evc_domain_post(domain, host->port);
+            evc_domain_raise(domain, host->port);
     }
     evc_rcu_unlock();
     return 0;

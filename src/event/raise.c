@@ -39,13 +39,9 @@ bool evc_virq_is_handler(const struct evc_domain *domain, uint32_t virq)
 static void raise_bound(struct evc_domain *domain, unsigned vcpu, uint32_t virq)
 {
     uint32_t port = evc_a32_load_sc(&domain->vcpu[vcpu].virq_port[virq]);
-    unsigned post;
 
-    if (port == 0)
-        return;
-    post = evc_domain_post(domain, port);
-    if (evc_is_counting(domain))
-        evc_count(domain, port, post);
+    if (port != 0)
+        evc_domain_raise(domain, port);
 }
 
 int evc_raise_vcpu_virq(struct evc_domain *domain, uint32_t vcpu, uint32_t virq)
@@ -93,7 +89,6 @@ static uint32_t port_of(const struct evc_domain *domain, uint32_t pirq)
 int evc_raise_pirq(struct evc_domain *domain, uint32_t pirq)
 {
     uint32_t port;
-    unsigned post;
 
     if (pirq >= domain->nr_pirqs)
         return -EINVAL;
@@ -101,9 +96,7 @@ int evc_raise_pirq(struct evc_domain *domain, uint32_t pirq)
     if (port == 0)
         return -ENOENT;
     evc_rcu_lock();
-    post = evc_domain_post(domain, port);
-    if (evc_is_counting(domain))
-        evc_count(domain, port, post);
+    evc_domain_raise(domain, port);
     evc_rcu_unlock();
     return 0;
 }

@@ -30,6 +30,14 @@ unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
     return post;
 }
 
+void evc_domain_raise(struct evc_domain *domain, uint32_t port)
+{
+    unsigned post = evc_domain_post(domain, port);
+
+    if (evc_is_counting(domain))
+        evc_count(domain, port, post);
+}
+
 void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post)
 {
     if (post & EVC_POST_KICK)

@@ -124,20 +124,21 @@ struct evc_bucket {
 
 struct evc_shelf {
     struct evc_bucket *bucket[EVC_SHELF_BUCKETS];
-    /* For binders, under the domain's lock: */
+    /* For binders, under the domain's lock, on other lines: */
     uint64_t full;                    /* buckets without a free port */
     uint64_t any_busy;                /* buckets with a busy port */
     uint64_t used[EVC_SHELF_BUCKETS]; /* ports that are open, or busy */
     uint64_t busy[EVC_SHELF_BUCKETS]; /* closed, but LINKED when last seen */
-};
+} __attribute__((aligned(64)));
 
 struct evc_table {
     evc_a32 valid; /* ports below this exist; a multiple of 64 */
     struct evc_shelf *shelf[EVC_SHELVES];
-    /* For binders: */
-    uint32_t full;     /* shelves without a free port */
-    uint32_t any_busy; /* shelves with a busy port */
-    uint32_t open;     /* ports that are neither free nor reserved */
+    /* For binders, on a line of their own: */
+    uint32_t full
+        __attribute__((aligned(64))); /* shelves without a free port */
+    uint32_t any_busy;                /* shelves with a busy port */
+    uint32_t open; /* ports that are neither free nor reserved */
 };
 
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */

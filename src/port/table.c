@@ -32,7 +32,7 @@ static struct evc_bucket *bucket_create(void)
 static int shelf_ensure(struct evc_table *table, unsigned shelf)
 {
     if (table->shelf[shelf] == NULL)
-        table->shelf[shelf] = calloc(1, sizeof(struct evc_shelf));
+        table->shelf[shelf] = evc_alloc_lines(1, sizeof(struct evc_shelf));
     return table->shelf[shelf] != NULL ? 0 : -ENOMEM;
 }
 

@@ -219,6 +219,8 @@ static void replay_file(const struct evc_replay_options *options,
     struct evc_file file;
 
     totals->scenarios++;
+    if (!options->quiet)
+        evc_progress_show("%u equal, now %s", totals->equal, path);
     if (evc_file_load(&file, path)) {
         totals->unusable++;
         return;
@@ -251,10 +253,7 @@ static void replay_one(const struct evc_replay_options *options,
         totals->unusable++;
         return;
     }
-    if (!options->quiet)
-        evc_progress_show("%u equal, %s", totals->equal, name);
     replay_file(options, path, totals);
-    evc_progress_hide();
     free(path);
 }
 
@@ -287,11 +286,12 @@ void evc_replay_paths(const struct evc_replay_options *options,
                       struct evc_replay_totals *totals)
 {
     for (; *paths; paths++) {
-        struct stat stat_of;
+        struct stat stat_of; /* of something else: replay_file() reports */
 
         if (!stat(*paths, &stat_of) && S_ISDIR(stat_of.st_mode))
             replay_directory(options, *paths, totals);
         else
             replay_file(options, *paths, totals);
     }
+    evc_progress_hide();
 }

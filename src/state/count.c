@@ -106,7 +106,7 @@ void evc_count(struct evc_domain *domain, uint32_t port, unsigned post)
         return;
     if (post & EVC_POST_DROPPED)
         what = 4;
-    else if (post & EVC_POST_EDGE)
+    else if (post & (EVC_POST_EDGE | EVC_POST_SAVED))
         what = post & EVC_POST_MASKED ? 3 : 1;
     n = my_block(counters)->n[port % 64];
     (void)evc_a64_add_rlx(&n[0], 1);
@@ -313,10 +313,8 @@ static void flag_port(struct evc_domain *domain, uint32_t port, bool on)
     if (peer == NULL && way != EVC_IPI)
         return;
     evc_domain_lock_two(domain, peer != NULL ? peer : domain);
-    if (evc_chan_number(evc_table_chan(&domain->table, port)) ==
-            evc_chan_number(chan) &&
-        (evc_chan_way(evc_table_chan(&domain->table, port)) &
-         ~EVC_CHAN_COUNTED) == way)
+    if ((evc_table_chan(&domain->table, port) | EVC_CHAN_COUNTED) ==
+        (chan | EVC_CHAN_COUNTED))
         flag_channel(domain, port, peer, evc_chan_number(chan), on);
     evc_domain_unlock_two(domain, peer != NULL ? peer : domain);
     if (peer != NULL)

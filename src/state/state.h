@@ -79,12 +79,12 @@ struct evc_domain {
     /* Read by senders: */
     struct evc_engine *engine;
     struct evc_delivery *_Atomic delivery;
-    struct evc_table table;
     evc_info_ptr *info; /* [vcpus] */
     void *cookie;
     struct evc_vcpu *vcpu; /* [vcpus] */
     uint32_t vcpus;
     evc_domid id;
+    struct evc_table table; /* its last line is the binders' */
 
     /* Written by pollers, read by senders of new events */
     evc_a32 pollers __attribute__((aligned(64)));
@@ -134,6 +134,7 @@ struct evc_host {
     evc_domid domid; /* where the port is */
     evc_port port;
     bool listening;
+    uint32_t vcpu; /* woken by each event; EVC_NO_VCPU: none */
 
     evc_a32 attached;    /* 0: the domain or its port has gone */
     evc_a32 fd, send_fd; /* descriptor + 1; 0: not made */

@@ -47,8 +47,6 @@ int evc_vcpus_create(struct evc_domain *domain)
         if (vcpu_init(domain, v) < 0)
             return -ENOMEM;
         domain->vcpus = v + 1;
-        if (v < shape->slots)
-            evc_time_write(&domain->vcpu[v]);
     }
     return 0;
 }

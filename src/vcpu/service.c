@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -146,6 +147,19 @@ static int open_bell(int bell[2])
     return 0;
 }
 
+/* Signals are the embedder's: its own threads take them. */
+static int start_thread(struct evc_service *service)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&service->thread, NULL, loop, service);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -r;
+}
+
 static struct evc_service *service_create(struct evc_engine *engine, int *r)
 {
     struct evc_service *service = calloc(1, sizeof(*service));
@@ -160,7 +174,7 @@ static struct evc_service *service_create(struct evc_engine *engine, int *r)
         return NULL;
     }
     pthread_mutex_init(&service->lock, NULL);
-    *r = -pthread_create(&service->thread, NULL, loop, service);
+    *r = start_thread(service);
     if (*r == 0)
         return service;
     close(service->bell[0]);

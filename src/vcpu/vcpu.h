@@ -18,7 +18,7 @@ void evc_time_write(struct evc_vcpu *vcpu);
 
 /* ---- waiting (wait.c) ------------------------------------------------------------ */
 
-int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint64_t cmd,
+int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint32_t cmd,
                      uint64_t arg);
 
 /* ---- timers (timer.c) ------------------------------------------------------------- */

@@ -23,6 +23,14 @@
 
 /* ---- sleeping ----------------------------------------------------------- */
 
+/* The same moment by the host's clock; far off stays far off. */
+static uint64_t host_deadline(uint64_t deadline, uint64_t now)
+{
+    uint64_t host = evc_host_clock(), left = deadline - now;
+
+    return left < UINT64_MAX / 2 - host ? host + left : UINT64_MAX / 2;
+}
+
 static void sleep_once(struct evc_vcpu *vcpu, uint64_t deadline, uint64_t now)
 {
     struct evc_domain *domain = vcpu->domain;
@@ -32,7 +40,7 @@ static void sleep_once(struct evc_vcpu *vcpu, uint64_t deadline, uint64_t now)
         ops->wait(domain->cookie, vcpu->id, deadline);
     else
         evc_sleeper_sleep(&vcpu->sleeper,
-                          deadline ? evc_host_clock() + (deadline - now) : 0);
+                          deadline ? host_deadline(deadline, now) : 0);
 }
 
 /* `waiting` is set, and nothing had happened after that. */
@@ -229,7 +237,7 @@ static int64_t op_remote_shutdown(struct evc_vcpu *vcpu, uint64_t arg)
     return r;
 }
 
-int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint64_t cmd,
+int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint32_t cmd,
                      uint64_t arg)
 {
     struct evc_vcpu *self = &domain->vcpu[vcpu];
