@@ -1,37 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery, the fork in the road: one look at the port's delivery word, then
- * the ABI that the domain uses.
+ * Delivery, off the path of a send: clearing and looking, in whichever ABI the
+ * domain uses.
  */
 #include "delivery.h"
-
-static uint32_t delivery_of(const struct evc_delivery *to, uint32_t port)
-{
-    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
-
-    /* Relaxed: a vCPU that is being replaced may still be told once. */
-    return evc_a32_load_rlx(&bucket->delivery[port % 64]);
-}
-
-unsigned evc_post(const struct evc_delivery *to, uint32_t port)
-{
-    uint32_t delivery = delivery_of(to, port);
-    unsigned vcpu = evc_delivery_vcpu(delivery);
-    unsigned post = to->fifo != NULL ? evc_fifo_post(to, port, delivery)
-                                     : evc_twolevel_post(to, port, vcpu);
-
-    return post | vcpu << EVC_POST_VCPU_SHIFT;
-}
-
-unsigned evc_post_unmask(const struct evc_delivery *to, uint32_t port)
-{
-    uint32_t delivery = delivery_of(to, port);
-    unsigned vcpu = evc_delivery_vcpu(delivery);
-    unsigned post = to->fifo != NULL ? evc_fifo_unmask(to, port, delivery)
-                                     : evc_twolevel_unmask(to, port, vcpu);
-
-    return post | vcpu << EVC_POST_VCPU_SHIFT;
-}
 
 void evc_post_clear(const struct evc_delivery *to, uint32_t port)
 {

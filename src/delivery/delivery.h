@@ -98,26 +98,7 @@ struct evc_delivery {
     bool ghosts;             /* xen-4.17: saved events are never forgotten */
 };
 
-/* ---- both ABIs ----------------------------------------------------------- */
-
-/*
- * Set an existing port pending on its notify vCPU.
- *
- * Order: what the caller wrote before is visible to whoever takes the event.
- */
-unsigned evc_post(const struct evc_delivery *to, uint32_t port);
-
-/* Clear MASKED; deliver what is pending. */
-unsigned evc_post_unmask(const struct evc_delivery *to, uint32_t port);
-
-/* Forget what is pending: the port is being closed. */
-void evc_post_clear(const struct evc_delivery *to, uint32_t port);
-
-bool evc_post_is_pending(const struct evc_delivery *to, uint32_t port);
-bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
-bool evc_post_is_linked(const struct evc_delivery *to, uint32_t port);
-
-/* ---- two-level.c --------------------------------------------------------- */
+/* ---- each ABI (twolevel.c, fifo.c) ---------------------------------------- */
 
 unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port,
                            unsigned vcpu);
@@ -130,8 +111,6 @@ bool evc_twolevel_test(const struct evc_delivery *to, const uint8_t *bits,
 /* Tell a vCPU. True: it had not been told before. */
 bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu);
 
-/* ---- fifo.c -------------------------------------------------------------- */
-
 unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
                        uint32_t delivery);
 unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port,
@@ -140,6 +119,51 @@ void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
 
 /* The port's event word, NULL where its page is missing. */
 evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port);
+
+/* ---- both ABIs -------------------------------------------------------------- */
+
+static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
+                                       uint32_t port)
+{
+    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
+
+    /* Relaxed: a vCPU that is being replaced may still be told once. */
+    return evc_a32_load_rlx(&bucket->delivery[port % 64]);
+}
+
+/*
+ * Set an existing port pending on its notify vCPU.
+ *
+ * Order: what the caller wrote before is visible to whoever takes the event.
+ */
+static inline unsigned evc_post(const struct evc_delivery *to, uint32_t port)
+{
+    uint32_t delivery = evc_delivery_of(to, port);
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    unsigned post = to->fifo != NULL ? evc_fifo_post(to, port, delivery)
+                                     : evc_twolevel_post(to, port, vcpu);
+
+    return post | vcpu << EVC_POST_VCPU_SHIFT;
+}
+
+/* Clear MASKED; deliver what is pending. */
+static inline unsigned evc_post_unmask(const struct evc_delivery *to,
+                                       uint32_t port)
+{
+    uint32_t delivery = evc_delivery_of(to, port);
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    unsigned post = to->fifo != NULL ? evc_fifo_unmask(to, port, delivery)
+                                     : evc_twolevel_unmask(to, port, vcpu);
+
+    return post | vcpu << EVC_POST_VCPU_SHIFT;
+}
+
+/* Forget what is pending: the port is being closed. */
+void evc_post_clear(const struct evc_delivery *to, uint32_t port);
+
+bool evc_post_is_pending(const struct evc_delivery *to, uint32_t port);
+bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
+bool evc_post_is_linked(const struct evc_delivery *to, uint32_t port);
 
 /* ---- for binders, under the domain's lock -------------------------------- */
 

@@ -13,12 +13,26 @@
 
 /* ---- posting (send.c) ------------------------------------------------------- */
 
-/* Raise an existing port of a domain; inside RCU. The outcome is EVC_POST_*. */
-unsigned evc_domain_post(struct evc_domain *domain, uint32_t port);
 /* The same for one that comes from the host, counted where that is on. */
 void evc_domain_raise(struct evc_domain *domain, uint32_t port);
-/* After a post: kick and wake whom it says. */
-void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post);
+/* After a post that changed something: kick and wake whom it says. */
+void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post);
+
+static inline void evc_domain_posted(struct evc_domain *domain, uint32_t port,
+                                     unsigned post)
+{
+    if (post & (EVC_POST_KICK | EVC_POST_EDGE | EVC_POST_DROPPED))
+        evc_domain_follow(domain, port, post);
+}
+
+/* Raise an existing port of a domain; inside RCU. The outcome is EVC_POST_*. */
+static inline unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
+{
+    unsigned post = evc_post(evc_domain_delivery(domain), port);
+
+    evc_domain_posted(domain, port, post);
+    return post;
+}
 
 /* ---- telling (wake.c) --------------------------------------------------------- */
 

@@ -22,14 +22,6 @@ static void log_drop(struct evc_domain *domain, unsigned vcpu)
                    vcpu);
 }
 
-unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
-{
-    unsigned post = evc_post(evc_domain_delivery(domain), port);
-
-    evc_domain_posted(domain, port, post);
-    return post;
-}
-
 void evc_domain_raise(struct evc_domain *domain, uint32_t port)
 {
     unsigned post = evc_domain_post(domain, port);
@@ -38,7 +30,7 @@ void evc_domain_raise(struct evc_domain *domain, uint32_t port)
         evc_count(domain, port, post);
 }
 
-void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post)
+void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post)
 {
     if (post & EVC_POST_KICK)
         evc_vcpu_kick(&domain->vcpu[evc_post_vcpu(post)]);
@@ -50,7 +42,7 @@ void evc_domain_posted(struct evc_domain *domain, uint32_t port, unsigned post)
 }
 
 /* The other end of an interdomain channel, which may be gone by now. */
-static unsigned post_peer(struct evc_domain *domain, uint64_t chan)
+static inline unsigned post_peer(struct evc_domain *domain, uint64_t chan)
 {
     struct evc_domain *peer =
         evc_engine_peer(domain->engine, evc_chan_domid(chan));
