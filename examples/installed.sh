@@ -41,7 +41,7 @@ DESTDIR=$root meson install -C "$build" --no-rebuild --quiet >/dev/null
 
 for file in '*/bin/evc' '*/libevc.so' '*/libevc.so.0' '*/libevc.a' \
     '*/include/evc/evc.h' '*/include/evc/abi/layouts.h' \
-    '*/man1/evc.1*' '*/man3/evc_send.3*' '*/man7/event-channels.7*'; do
+    '*/man1/evc.1*' '*/man3/evc_host_listen.3*' '*/man7/event-channels.7*'; do
     present "$file"
 done
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The scenario language: parse a line, do it, write its trace. See FORMAT.md. */
 #include "guest.h"
 

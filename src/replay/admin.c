@@ -74,9 +74,10 @@ static int64_t shut_down(struct evc_script *script, struct evc_dom *dom)
         script->fatal = "this ends the machine";
         return 0;
     }
+    /* First of all nobody runs in it: what it ends does not come back. */
+    memset(dom->started, 0, sizeof(dom->started));
     (void)evc_domain_shutdown(dom->handle, reason); /* again: no matter */
     evc_world_pass(script->world, SHUTDOWN_TIME);
-    memset(dom->started, 0, sizeof(dom->started));
     return 0;
 }
 

@@ -37,7 +37,7 @@ int evc_pirq_allow(struct evc_dom *dom, uint32_t pirq, bool allow)
     return 0;
 }
 
-/* Mapping for the first time brings the permission with it. */
+/* Mapping brings the permission with it. */
 int evc_pirq_map(struct evc_dom *dom, uint32_t pirq)
 {
     const struct evc_dom *dom0 = &dom->world->dom[0];
@@ -46,8 +46,7 @@ int evc_pirq_map(struct evc_dom *dom, uint32_t pirq)
         return -EINVAL;
     if (!dom0->line_allowed[pirq])
         return -EPERM;
-    if (!dom->line_mapped[pirq])
-        dom->line_allowed[pirq] = true;
+    dom->line_allowed[pirq] = true;
     dom->line_mapped[pirq] = true;
     return 0;
 }

@@ -100,11 +100,23 @@ static void diff_bits(struct evc_dom *dom, struct evc_trace *trace,
 
 /* ---- vCPUs --------------------------------------------------------------- */
 
+/*
+ * A selector.  With every bit set it is all ones for a 32-bit guest, too: that
+ * is what moving a vcpu_info does, and both widths give one trace.
+ */
+static uint64_t load_selector(const struct evc_dom *dom, unsigned vcpu)
+{
+    const struct evc_abi_layout *layout = &dom->world->layout;
+    uint64_t word =
+        evc_dom_word(dom, dom->vcpu_info[vcpu] + layout->pending_sel);
+
+    return layout->word == 4 && word == UINT32_MAX ? UINT64_MAX : word;
+}
+
 static void diff_vcpu(struct evc_dom *dom, struct evc_trace *trace, unsigned v)
 {
     const uint8_t *info = dom->vcpu_info[v];
-    uint64_t selector =
-        evc_dom_word(dom, info + dom->world->layout.pending_sel);
+    uint64_t selector = load_selector(dom, v);
     uint8_t pending = info[EVC_ABI_VCPU_INFO_UPCALL_PENDING];
     uint8_t mask = info[EVC_ABI_VCPU_INFO_UPCALL_MASK];
     uint64_t upcalls = dom->actor[v] ? dom->actor[v]->upcalls : 0;
@@ -302,7 +314,7 @@ void evc_state_show(struct evc_dom *dom, struct evc_trace *trace)
             "= d%u.%u upcall_pending=%u upcall_mask=%u pending_sel=0x%llx\n",
             dom->id, v, info[EVC_ABI_VCPU_INFO_UPCALL_PENDING],
             info[EVC_ABI_VCPU_INFO_UPCALL_MASK],
-            (unsigned long long)evc_dom_word(dom, info + layout->pending_sel));
+            (unsigned long long)load_selector(dom, v));
     }
     show_events(dom, trace);
     for (unsigned v = 0; v < dom->vcpus; v++)

@@ -4,8 +4,8 @@
  * main(), which owns its options and returns its exit status; evc.c has the
  * table.
  */
-#ifndef EVC_TOOLS_COMMANDS_H
-#define EVC_TOOLS_COMMANDS_H
+#ifndef EVC_BIN_COMMANDS_H
+#define EVC_BIN_COMMANDS_H
 
 enum evc_exit {
     EVC_EXIT_OK = 0,
@@ -16,4 +16,4 @@ enum evc_exit {
 /* argv[0] is "evc NAME", for messages. */
 int evc_command_replay(int argc, char **argv);
 
-#endif /* EVC_TOOLS_COMMANDS_H */
+#endif /* EVC_BIN_COMMANDS_H */

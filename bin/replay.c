@@ -98,7 +98,9 @@ static const char text[] =
     "Exit status: 0, all are equal; 1, some differ; 2, some cannot be used.\n"
     "With --width=32, differences that must be are listed in a file "
     "width32.exceptions beside the scenarios or one folder up: a name and a "
-    "reason on each line.";
+    "reason on each line.  A selector with all of its 32 bits set is shown as "
+    "64 "
+    "ones.";
 
 static double seconds(void)
 {

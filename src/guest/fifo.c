@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FIFO, guest side: the most urgent queue's first event, unlinked and
+ * acknowledged in one step, then its handler; then look at `ready` again.
+ *
+ * The head in the control block is read only after a ready bit was taken: the
+ * host sets the bit for each head it stores, and without one the head may be
+ * that of a list long gone, whose port now waits in another queue.
+ *
+ * Ordering table.  The partners are in delivery/fifo.c; N, M and H are in
+ * internal.h.
+ *
+ *   here                 there                if it were weaker
+ *   -------------------  -------------------  ----------------------------------
+ *   G2 take ready   acq  F4 set ready     sc  guest looks at head too early
+ *   G4 read head    acq  F2 store head   rel  guest follows the old list
+ *   G4 take link    acq  F3 link tail     sc  guest finds a port not yet marked
+ *   G5 clear pending ar  F1 mark word     sc  merged event without its payload
+ *   G8 clear masked  sc  F1 mark word     sc  event marked and not linked: lost
+ */
+#include "internal.h"
+
+#include <evc/abi/event_channel.h>
+
+#define PENDING ((evc_abi_u32)1 << EVTCHN_FIFO_PENDING)
+#define MASKED  ((evc_abi_u32)1 << EVTCHN_FIFO_MASKED)
+#define LINKED  ((evc_abi_u32)1 << EVTCHN_FIFO_LINKED)
+#define BUSY    ((evc_abi_u32)1 << EVTCHN_FIFO_BUSY)
+#define LINK    ((evc_abi_u32)EVTCHN_FIFO_LINK_MASK)
+
+#define READY      0u /* of the control block, in words */
+#define HEAD       2u
+#define ALL_QUEUES ((1u << EVC_GUEST_QUEUES) - 1)
+
+/* How often a step is tried again while the host keeps changing the word. */
+#define TRIES 4
+
+/* ---- one port ------------------------------------------------------------------ */
+
+void evc_fifo_mask(struct evc_guest *guest, evc_port port)
+{
+    /* M2, pairs with M1; N3, pairs with N2 */
+    (void)evc_g32_set_sc(&guest->events[port], MASKED);
+}
+
+int evc_fifo_take(struct evc_guest *guest, evc_port port)
+{
+    /* G5, pairs with F1 */
+    return (evc_g32_clear_ar(&guest->events[port], PENDING) & PENDING) != 0;
+}
+
+/* By ourselves only where there is nothing to queue. */
+void evc_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
+{
+    evc_g32 *word = &self->guest->events[port];
+    evc_abi_u32 old = evc_g32_load_rlx(word);
+
+    for (int i = 0; i < TRIES && !(old & (PENDING | BUSY)); i++) {
+        /* G8, pairs with F1; M2, pairs with M1 */
+        if (evc_g32_cas_sc(word, &old, old & ~MASKED))
+            return;
+    }
+    evc_unmask_by_host(self, port);
+}
+
+/* ---- serving -------------------------------------------------------------------- */
+
+int evc_fifo_collect(struct evc_guest_vcpu *self)
+{
+    /* G2, pairs with F4 */
+    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;
+    return self->ready != 0;
+}
+
+static int is_ours(evc_abi_u32 word)
+{
+    return (word & (PENDING | MASKED)) == PENDING;
+}
+
+/*
+ * Unlink the first event of a queue and, if it is to be handled, acknowledge it.
+ * Returns the word as it was; without LINKED in it, nothing has been done.
+ */
+static evc_abi_u32 take_event(evc_g32 *word)
+{
+    evc_abi_u32 old = evc_g32_load_rlx(word);
+
+    for (int i = 0; i < TRIES && (old & LINKED); i++) {
+        evc_abi_u32 taken = is_ours(old) ? PENDING : 0;
+
+        /* G4, pairs with F3; G5, pairs with F1; N2, pairs with N3 */
+        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
+            return old;
+    }
+    if (!(old & LINKED))
+        return old;
+    old = evc_g32_clear_ar(word, LINKED | LINK); /* G4 */
+    if (is_ours(old) && !(evc_g32_clear_ar(word, PENDING) & PENDING)) /* G5 */
+        old &= ~PENDING;
+    return old;
+}
+
+/*
+ * The handler was not to be called here: it is masked, or another vCPU's by
+ * now.  The event waits in its word, or goes where it belongs.
+ */
+static void put_back(struct evc_guest_vcpu *self, evc_port port,
+                     evc_abi_u32 state)
+{
+    if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
+        return;
+    /* M4, pairs with G8 and V2 */
+    (void)evc_g32_set_sc(&self->guest->events[port], PENDING);
+    evc_mask_follow(self, port); /* M5 */
+}
+
+static void drop_queue(struct evc_guest_vcpu *self, unsigned queue)
+{
+    self->head[queue] = 0;
+    self->ready &= ~(1u << queue);
+}
+
+/* What is needed next is fetched while the handler runs. */
+static void prefetch(const struct evc_guest *guest, evc_port port)
+{
+    if (port != 0 && port < guest->nr_ports) {
+        __builtin_prefetch(&guest->events[port], 1);
+        __builtin_prefetch(&guest->ports[port], 1);
+    }
+}
+
+static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
+{
+    struct evc_guest *guest = self->guest;
+    evc_port port = self->head[queue];
+    evc_abi_u32 word, state;
+
+    if (port == 0) /* G4, pairs with F2 */
+        port = evc_g32_load_acq(&self->control[HEAD + queue]);
+    if (port == 0 || port >= guest->nr_ports) {
+        drop_queue(self, queue);
+        return;
+    }
+    evc_busy_begin(self, port); /* N1, pairs with N4 */
+    word = take_event(&guest->events[port]);
+    if (!(word & LINKED) || (word & LINK) == 0)
+        drop_queue(self, queue);
+    else
+        self->head[queue] = word & LINK;
+    prefetch(guest, self->head[queue]);
+    if ((word & LINKED) && is_ours(word) && !evc_run(self, port, &state))
+        put_back(self, port, state);
+}
+
+void evc_fifo_serve(struct evc_guest_vcpu *self)
+{
+    while (self->ready != 0 && evc_may_run(self)) {
+        self->left--;
+        serve_queue(self, EVC_LOWEST32(self->ready));
+        if (self->settles)
+            (void)evc_settle_all(self);
+        if (evc_g32_load_rlx(&self->control[READY]) != 0)
+            (void)evc_fifo_collect(self);
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the guest library share.
+ *
+ *   guest.c     starting; the hypercall
+ *   bind.c      opening ports
+ *   settle.c    closing and moving them, while their handler may run
+ *   mask.c      mask and unmask
+ *   upcall.c    the dispatcher, and one handler call
+ *   twolevel.c  where events are: one bit a port      (delivery/twolevel.c)
+ *   fifo.c      where events are: queues of words     (delivery/fifo.c)
+ *   storm.c     holding a port back
+ *   poll.c      without interrupts
+ *
+ * A port is in the state of its `state` word.  The host's mask bit follows it
+ * (mask.c) and saves upcalls; what the dispatcher goes by is the state.
+ *
+ * Ordering table of the words that only the guest's vCPUs share.
+ *
+ *   here                     there                    if it were weaker
+ *   -----------------------  -----------------------  ------------------------
+ *   H1 store bound     rel   H2 load state       acq  handler of a new binding
+ *                                                     called with old data
+ *   N1 store busy            N4 load busy        acq  unbinder does not see who
+ *   N2 take event   (a)rel   N3 touch word  acq(rel)  is in the handler, returns
+ *                                                     while it runs
+ *   N3 store closing  (rel)  N2 take event     (acq)  dispatcher calls a handler
+ *                            H2 load state            that is being unbound
+ *   N5 store busy      rel   N4 load busy        acq  unbinder frees what the
+ *                                                     handler still reads
+ *   M1 change state     sc   M2 touch mask bit    sc  mask bit and state differ
+ *   M3 load state       sc   (another vCPU's)         for good: event lost
+ *   M4 put back         sc   G7, V2 read pending  sc  taken while masked, put
+ *   M5 load state       sc   M1 change state      sc  back unseen: event lost
+ *
+ * N1 to N4 need no fence and no read-modify-write of their own: the dispatcher
+ * says where it is (N1), then takes the event (N2); the unbinder says that the
+ * port is closing, then touches the same word (N3).  One of the two
+ * read-modify-writes comes first, and the other sees what was written before it.
+ */
+#ifndef EVC_GUEST_INTERNAL_H
+#define EVC_GUEST_INTERNAL_H
+
+#include "words.h"
+
+#include <evc/abi/errno.h>
+
+#ifdef EVC_GUEST_HOOKS
+#include EVC_GUEST_HOOKS
+#endif
+
+#define EVC_HIDDEN __attribute__((visibility("hidden")))
+
+/* ---- the state of a port ------------------------------------------------------ */
+
+#define EVC_STATE_BOUND   0x01u
+#define EVC_STATE_LOCKED  0x02u /* somebody opens, closes or moves it */
+#define EVC_STATE_CLOSING 0x04u
+#define EVC_STATE_MOVING  0x08u
+#define EVC_STATE_USER    0x10u /* masked by the guest */
+#define EVC_STATE_HELD    0x20u /* masked for a while: a storm */
+#define EVC_STATE_POLLED  0x40u /* bound without a handler */
+#define EVC_STATE_LISTED  0x80u /* on a list of ports held back, perhaps still */
+#define EVC_STATE_VCPU    16    /* the notified vCPU, from this bit on */
+
+#define EVC_STATE_REASONS                                                      \
+    (EVC_STATE_CLOSING | EVC_STATE_MOVING | EVC_STATE_USER | EVC_STATE_HELD |  \
+     EVC_STATE_POLLED)
+
+/* Its events go to its handler. */
+static inline int evc_state_runs(evc_abi_u32 state)
+{
+    return (state & (EVC_STATE_BOUND | EVC_STATE_REASONS)) == EVC_STATE_BOUND;
+}
+
+static inline evc_abi_u32 evc_state_vcpu(evc_abi_u32 state)
+{
+    return state >> EVC_STATE_VCPU;
+}
+
+static inline int evc_is_fifo(const struct evc_guest *guest)
+{
+    return guest->events != 0;
+}
+
+/* The record of a port that is bound and has nobody closing it, or NULL. */
+EVC_HIDDEN struct evc_guest_port *evc_port_find(struct evc_guest *guest,
+                                                evc_port port);
+
+/* Change flags of a bound port: returns the state before, 0 if it is not. */
+EVC_HIDDEN evc_abi_u32 evc_state_change(struct evc_guest_port *p,
+                                        evc_abi_u32 set, evc_abi_u32 clear);
+
+/* ---- guest.c -------------------------------------------------------------------- */
+
+EVC_HIDDEN int evc_hypercall3(struct evc_guest_vcpu *self, evc_abi_u32 nr,
+                              evc_abi_uptr a, evc_abi_uptr b, evc_abi_uptr c);
+
+/* EVTCHNOP_* with its argument. */
+EVC_HIDDEN int evc_op(struct evc_guest_vcpu *self, evc_abi_u32 cmd, void *arg);
+
+/* ---- mask.c ---------------------------------------------------------------------- */
+
+/* Let the mask bit follow the state. */
+EVC_HIDDEN void evc_mask_follow(struct evc_guest_vcpu *self, evc_port port);
+
+/* The host unmasks and raises what is pending. */
+EVC_HIDDEN void evc_unmask_by_host(struct evc_guest_vcpu *self, evc_port port);
+
+/* ---- upcall.c -------------------------------------------------------------------- */
+
+/* Say what is about to be taken, until the next time or evc_busy_end(). */
+static inline void evc_busy_begin(struct evc_guest_vcpu *self, evc_abi_u32 key)
+{
+    self->turn += 1u << 18;
+    /* N1, and N5 for what was before; pairs with N4 */
+    evc_g32_store_rel(&self->busy, self->turn | key);
+}
+
+static inline void evc_busy_end(struct evc_guest_vcpu *self)
+{
+    self->turn += 1u << 18;
+    evc_g32_store_rel(&self->busy, self->turn); /* N5, pairs with N4 */
+}
+
+#define EVC_BUSY_KEY 0x3ffffu
+
+/*
+ * Call the handler of a port whose event has been taken.  False: it is not to
+ * be called, and `*state` says why.
+ */
+EVC_HIDDEN int evc_run(struct evc_guest_vcpu *self, evc_port port,
+                       evc_abi_u32 *state);
+
+/* May another handler begin? */
+static inline int evc_may_run(struct evc_guest_vcpu *self)
+{
+    const struct evc_guest *guest = self->guest;
+
+    return self->left != 0 &&
+           (self->until == 0 || guest->hooks->now(guest->data) < self->until);
+}
+
+/* ---- settle.c -------------------------------------------------------------------- */
+
+/* Finish what had to wait for handlers. True: some still has to. */
+EVC_HIDDEN int evc_settle_all(struct evc_guest_vcpu *self);
+
+/* ---- storm.c --------------------------------------------------------------------- */
+
+EVC_HIDDEN void evc_storm_spurious(struct evc_guest_vcpu *self, evc_port port);
+EVC_HIDDEN void evc_storm_release(struct evc_guest_vcpu *self);
+
+/* ---- twolevel.c, fifo.c: the same six for each ABI -------------------------------- */
+
+/* Take what the host has announced. True: there is something to serve. */
+EVC_HIDDEN int evc_twolevel_collect(struct evc_guest_vcpu *self);
+EVC_HIDDEN int evc_fifo_collect(struct evc_guest_vcpu *self);
+
+/* Serve events until there are none, or no handler may begin. */
+EVC_HIDDEN void evc_twolevel_serve(struct evc_guest_vcpu *self);
+EVC_HIDDEN void evc_fifo_serve(struct evc_guest_vcpu *self);
+
+/* The mask bit. Clearing it leaves no pending event unannounced. */
+EVC_HIDDEN void evc_twolevel_mask(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_fifo_mask(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port);
+EVC_HIDDEN void evc_fifo_unmask(struct evc_guest_vcpu *self, evc_port port);
+
+/* Clear PENDING: true, it was set. */
+EVC_HIDDEN int evc_twolevel_take(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN int evc_fifo_take(struct evc_guest *guest, evc_port port);
+
+/* Set it again. */
+EVC_HIDDEN void evc_twolevel_give(struct evc_guest *guest, evc_port port);
+
+/* What `busy` says of a vCPU that may be about to run this port's handler. */
+static inline evc_abi_u32 evc_busy_key(const struct evc_guest *guest,
+                                       evc_port port)
+{
+    return evc_is_fifo(guest) ? port : (port >> guest->word_shift) + 1;
+}
+
+/* Two-level: which vCPU takes the port's events. */
+EVC_HIDDEN void evc_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port,
+                                 int own);
+
+#endif /* EVC_GUEST_INTERNAL_H */

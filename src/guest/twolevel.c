@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two-level, guest side: take selectors, and of each selected word all that is
+ * pending, unmasked and this vCPU's, in one step; then call the handlers.
+ *
+ * A round goes through the selected words in rising order, from the port after
+ * the one served last, and a word is read once a visit: a port that is noisy is
+ * in no other's way.  What may not run any more is put back.
+ *
+ * Ordering table.  The partners are in delivery/twolevel.c; N, M and H are in
+ * internal.h.
+ *
+ *   here                  there                 if it were weaker
+ *   --------------------  --------------------  --------------------------------
+ *   G2 take selector acq  P3 set selector   sc  guest scans the word too early
+ *   G3 clear pending acq  P1 set pending    sc  merged event without its payload
+ *   G6 clear mask     sc  P2 read mask      sc  post sees "masked", unmask sees
+ *   G7 read pending   sc  P1 set pending    sc  "nothing pending": event lost
+ */
+#include "internal.h"
+
+/* ---- words ------------------------------------------------------------------- */
+
+static unsigned word_of(const struct evc_guest *guest, evc_port port)
+{
+    return port >> guest->word_shift;
+}
+
+static evc_abi_u64 bit_of(const struct evc_guest *guest, evc_port port)
+{
+    return evc_bit(port & ((1u << guest->word_shift) - 1));
+}
+
+#define WIDE(bits, word)   ((evc_g64 *)(void *)(bits) + (word))
+#define NARROW(bits, word) ((evc_g32 *)(void *)(bits) + (word))
+
+/*
+ * One function an operation and order, for words of either width.  32-bit words
+ * are the lower halves of what these take and return.
+ */
+#if defined(__i386__)
+#define EITHER(guest, on_wide, on_narrow) ((void)(guest), (on_narrow))
+#else
+#define EITHER(guest, on_wide, on_narrow)                                      \
+    (EVC_GUEST_WIDE(guest) ? (on_wide) : (on_narrow))
+#endif
+
+static evc_abi_u64 load_rlx(const struct evc_guest *guest, void *bits,
+                            unsigned word)
+{
+    return EITHER(guest, evc_g64_load_rlx(WIDE(bits, word)),
+                  evc_g32_load_rlx(NARROW(bits, word)));
+}
+
+static evc_abi_u64 load_sc(const struct evc_guest *guest, void *bits,
+                           unsigned word)
+{
+    return EITHER(guest, evc_g64_load_sc(WIDE(bits, word)),
+                  evc_g32_load_sc(NARROW(bits, word)));
+}
+
+static evc_abi_u64 set_sc(const struct evc_guest *guest, void *bits,
+                          unsigned word, evc_abi_u64 v)
+{
+    return EITHER(guest, evc_g64_set_sc(WIDE(bits, word), v),
+                  evc_g32_set_sc(NARROW(bits, word), (evc_abi_u32)v));
+}
+
+static evc_abi_u64 set_rlx(const struct evc_guest *guest, void *bits,
+                           unsigned word, evc_abi_u64 v)
+{
+    return EITHER(guest, evc_g64_set_rlx(WIDE(bits, word), v),
+                  evc_g32_set_rlx(NARROW(bits, word), (evc_abi_u32)v));
+}
+
+static evc_abi_u64 clear_ar(const struct evc_guest *guest, void *bits,
+                            unsigned word, evc_abi_u64 v)
+{
+    return EITHER(guest, evc_g64_clear_ar(WIDE(bits, word), v),
+                  evc_g32_clear_ar(NARROW(bits, word), (evc_abi_u32)v));
+}
+
+static evc_abi_u64 clear_sc(const struct evc_guest *guest, void *bits,
+                            unsigned word, evc_abi_u64 v)
+{
+    return EITHER(guest, evc_g64_clear_sc(WIDE(bits, word), v),
+                  evc_g32_clear_sc(NARROW(bits, word), (evc_abi_u32)v));
+}
+
+static evc_abi_u64 clear_rlx(const struct evc_guest *guest, void *bits,
+                             unsigned word, evc_abi_u64 v)
+{
+    return EITHER(guest, evc_g64_clear_rlx(WIDE(bits, word), v),
+                  evc_g32_clear_rlx(NARROW(bits, word), (evc_abi_u32)v));
+}
+
+static evc_abi_u64 swap_acq(const struct evc_guest *guest, void *bits)
+{
+    return EITHER(guest, evc_g64_swap_acq(WIDE(bits, 0), 0),
+                  evc_g32_swap_acq(NARROW(bits, 0), 0));
+}
+
+/* ---- one port ------------------------------------------------------------------ */
+
+void evc_twolevel_mask(struct evc_guest *guest, evc_port port)
+{
+    /* M2, pairs with M1 */
+    (void)set_sc(guest, guest->mask, word_of(guest, port),
+                 bit_of(guest, port));
+}
+
+int evc_twolevel_take(struct evc_guest *guest, evc_port port)
+{
+    evc_abi_u64 bit = bit_of(guest, port);
+
+    /* G3, pairs with P1; N3, pairs with N2 */
+    return (clear_ar(guest, guest->pending, word_of(guest, port), bit) & bit) !=
+           0;
+}
+
+void evc_twolevel_give(struct evc_guest *guest, evc_port port)
+{
+    /* M4, pairs with G7 */
+    (void)set_sc(guest, guest->pending, word_of(guest, port),
+                 bit_of(guest, port));
+}
+
+static int is_pending_sc(struct evc_guest *guest, evc_port port)
+{
+    /* G7, pairs with P1 and M4 */
+    return (load_sc(guest, guest->pending, word_of(guest, port)) &
+            bit_of(guest, port)) != 0;
+}
+
+static void select_word(struct evc_guest_vcpu *self, evc_port port)
+{
+    self->selected |= evc_bit(word_of(self->guest, port));
+}
+
+/*
+ * Inside the upcall of its own vCPU a pending port needs no announcement: we
+ * look at its word again before we leave.  Elsewhere the host announces it,
+ * which it does only for a port that it finds masked.
+ */
+void evc_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
+{
+    struct evc_guest *guest = self->guest;
+    evc_abi_u32 state = evc_g32_load_rlx(&guest->ports[port].state);
+
+    /* G6, pairs with P2; M2, pairs with M1 */
+    (void)clear_sc(guest, guest->mask, word_of(guest, port),
+                   bit_of(guest, port));
+    if (!is_pending_sc(guest, port))
+        return;
+    if (evc_g32_load_rlx(&self->active) &&
+        evc_state_vcpu(state) == self->index) {
+        select_word(self, port);
+    } else {
+        evc_twolevel_mask(guest, port);
+        evc_unmask_by_host(self, port);
+    }
+}
+
+void evc_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port, int own)
+{
+    const struct evc_guest *guest = vcpu->guest;
+    unsigned word = word_of(guest, port);
+
+    /* Relaxed: the port is masked, and its unmasking orders this. */
+    if (own)
+        (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+    else
+        (void)clear_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+}
+
+/* ---- serving -------------------------------------------------------------------- */
+
+int evc_twolevel_collect(struct evc_guest_vcpu *self)
+{
+    struct evc_guest *guest = self->guest;
+
+    /* G2, pairs with P3 */
+    self->selected |=
+        swap_acq(guest, (evc_abi_u8 *)self->info + guest->sel_offset);
+    return self->selected != 0;
+}
+
+/* Acknowledge, in one step, all of a word that may be served. */
+static evc_abi_u64 take_word(struct evc_guest_vcpu *self, unsigned word,
+                             unsigned from)
+{
+    struct evc_guest *guest = self->guest;
+    evc_abi_u64 ready;
+
+    evc_busy_begin(self, word + 1); /* N1, pairs with N4 */
+    /* Relaxed: G2 has made them visible; a later change announces itself. */
+    ready = load_rlx(guest, guest->pending, word) &
+            ~load_rlx(guest, guest->mask, word) &
+            load_rlx(guest, self->mine, word) & ~(evc_bit(from) - 1);
+    if (ready == 0)
+        return 0;
+    /* G3, pairs with P1; N2, pairs with N3 */
+    return clear_ar(guest, guest->pending, word, ready) & ready;
+}
+
+/*
+ * The handler was not to be called.  If that is over by now, whoever ended it
+ * may have looked before the event was back: it is ours to look again.
+ */
+static void put_back(struct evc_guest_vcpu *self, evc_port port,
+                     evc_abi_u32 state)
+{
+    if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
+        return;
+    evc_twolevel_give(self->guest, port); /* M4, pairs with G7 */
+    evc_mask_follow(self, port);          /* M5 */
+}
+
+static void serve_word(struct evc_guest_vcpu *self, unsigned word,
+                       unsigned from)
+{
+    struct evc_guest *guest = self->guest;
+    evc_port first = word << guest->word_shift;
+    evc_abi_u64 taken = take_word(self, word, from);
+    evc_abi_u32 state;
+
+    self->next = first + (1u << guest->word_shift);
+    for (; taken != 0; taken &= taken - 1) {
+        evc_port port = first + evc_lowest(taken);
+
+        if (!evc_may_run(self)) {
+            (void)set_sc(guest, guest->pending, word, taken);
+            select_word(self, port);
+            self->next = port;
+            return;
+        }
+        self->left--;
+        if (!evc_run(self, port, &state))
+            put_back(self, port, state);
+        if (self->settles)
+            (void)evc_settle_all(self);
+    }
+}
+
+/* The next selected word at or after `word`, going round. */
+static unsigned next_word(evc_abi_u64 selected, unsigned word)
+{
+    evc_abi_u64 rest = selected & ~(evc_bit(word) - 1);
+
+    return evc_lowest(rest ? rest : selected);
+}
+
+void evc_twolevel_serve(struct evc_guest_vcpu *self)
+{
+    const unsigned shift = self->guest->word_shift;
+    const unsigned words = 1u << shift; /* as many words as bits in one */
+
+    while (self->selected != 0 && evc_may_run(self)) {
+        unsigned at = self->next >> shift & (words - 1);
+        unsigned word = next_word(self->selected, at);
+        unsigned from = word == at ? self->next & (words - 1) : 0;
+
+        /* A word begun in its middle is visited once more, at the end. */
+        if (from == 0)
+            self->selected &= ~evc_bit(word);
+        serve_word(self, word, from);
+    }
+}

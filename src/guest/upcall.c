@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The upcall: clear the flag, take what it announces, serve it, look again.
+ *
+ * The host walks upwards (event, selector or ready bit, flag), the guest
+ * downwards.  The flag is cleared first: whatever is announced after that raises
+ * it again.
+ *
+ *   here                 there (delivery/)    if it were weaker
+ *   -------------------  -------------------  ---------------------------------
+ *   G1 take upcall  acq  P4 set upcall    sc  guest sleeps over a selector or
+ *                                             ready bit
+ */
+#include "internal.h"
+
+/* The compiler's order is enough between a vCPU and its own upcall. */
+#define SAME_VCPU_BARRIER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+/* ---- one handler ------------------------------------------------------------ */
+
+static void account(struct evc_guest_vcpu *self, struct evc_guest_port *p,
+                    evc_port port, int result)
+{
+    evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
+    if (result != EVC_GUEST_DONE) {
+        evc_gptr_store_rlx(&p->spurious, evc_gptr_load_rlx(&p->spurious) + 1);
+        evc_storm_spurious(self, port);
+    } else if (p->run != 0) {
+        p->run = 0;
+        p->level = 0;
+    }
+}
+
+int evc_run(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 *state)
+{
+    struct evc_guest_port *p = &self->guest->ports[port];
+    int result;
+
+    *state = evc_g32_load_acq(&p->state); /* H2, pairs with H1 and N3 */
+    if (!evc_state_runs(*state) || evc_state_vcpu(*state) != self->index)
+        return 0;
+    self->current = port;
+    result = p->handler(self, port, p->data);
+    self->current = 0;
+    self->served++;
+    account(self, p, port, result);
+    return 1;
+}
+
+/* ---- the dispatcher ------------------------------------------------------------ */
+
+static int collect(struct evc_guest_vcpu *self)
+{
+    if (evc_is_fifo(self->guest))
+        return evc_fifo_collect(self);
+    return evc_twolevel_collect(self);
+}
+
+static void serve(struct evc_guest_vcpu *self)
+{
+    if (evc_is_fifo(self->guest))
+        evc_fifo_serve(self);
+    else
+        evc_twolevel_serve(self);
+    evc_busy_end(self);
+}
+
+static int is_told(const struct evc_guest_vcpu *self)
+{
+    return self->info && evc_g8_load_rlx(self->info);
+}
+
+static int has_work(const struct evc_guest_vcpu *self)
+{
+    return self->selected != 0 || self->ready != 0;
+}
+
+/* True: no handler may begin any more, but there is work. */
+static int pass(struct evc_guest_vcpu *self)
+{
+    evc_storm_release(self);
+    for (;;) {
+        if (is_told(self)) {
+            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+            collect(self);
+        }
+        if (!has_work(self))
+            return evc_settle_all(self);
+        serve(self);
+        if (has_work(self))
+            break;
+    }
+    (void)evc_settle_all(self);
+    return 1;
+}
+
+int evc_guest_is_due(struct evc_guest_vcpu *self)
+{
+    return is_told(self) || has_work(self) || self->settles || self->holds;
+}
+
+int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
+                       evc_abi_u64 until)
+{
+    int more;
+
+    if (!evc_guest_is_due(self) || evc_g32_load_rlx(&self->active))
+        return 0;
+    self->left = max ? max : ~(evc_abi_u32)0;
+    self->until = self->guest->hooks->now ? until : 0;
+    do {
+        evc_g32_store_rlx(&self->active, 1);
+        SAME_VCPU_BARRIER();
+        more = pass(self);
+        SAME_VCPU_BARRIER();
+        /* An upcall that found us active has left its flag for us to see. */
+        evc_g32_store_rlx(&self->active, 0);
+        SAME_VCPU_BARRIER();
+    } while (!more && is_told(self));
+    if (more && self->info)
+        evc_g8_raise_rlx(self->info);
+    return more;
+}
