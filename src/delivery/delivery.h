@@ -37,12 +37,15 @@ enum {
     EVC_POST_DROPPED = 8, /* the vCPU has no control block: nothing was done */
     EVC_POST_SAVED = 16,  /* kept back until it has an event word */
 };
-/* bits 16-31 of the answer: the notified vCPU */
-#define EVC_POST_VCPU_SHIFT 16
+/* With KICK or DROPPED, bits 16-31 of the answer are the notified vCPU. */
+static inline unsigned evc_post_for(unsigned what, unsigned vcpu)
+{
+    return what | vcpu << 16;
+}
 
 static inline unsigned evc_post_vcpu(unsigned post)
 {
-    return post >> EVC_POST_VCPU_SHIFT;
+    return post >> 16;
 }
 
 /* ---- state --------------------------------------------------------------- */
@@ -98,30 +101,7 @@ struct evc_delivery {
     bool ghosts;             /* xen-4.17: saved events are never forgotten */
 };
 
-/* ---- each ABI (twolevel.c, fifo.c) ---------------------------------------- */
-
-unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port,
-                           unsigned vcpu);
-unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port,
-                             unsigned vcpu);
-void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port);
-bool evc_twolevel_test(const struct evc_delivery *to, const uint8_t *bits,
-                       uint32_t port);
-
-/* Tell a vCPU. True: it had not been told before. */
-bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu);
-
-unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
-                       uint32_t delivery);
-unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port,
-                         uint32_t delivery);
-void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
-
-/* The port's event word, NULL where its page is missing. */
-evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port);
-
-/* ---- both ABIs -------------------------------------------------------------- */
-
+/* The delivery word of an existing port. */
 static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
                                        uint32_t port)
 {
@@ -131,6 +111,26 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
     return evc_a32_load_rlx(&bucket->delivery[port % 64]);
 }
 
+/* ---- each ABI (twolevel.c, fifo.c) ---------------------------------------- */
+
+unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port);
+unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port);
+void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port);
+bool evc_twolevel_test(const struct evc_delivery *to, const uint8_t *bits,
+                       uint32_t port);
+
+/* Tell a vCPU. True: it had not been told before. */
+bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu);
+
+unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port);
+unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port);
+void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
+
+/* The port's event word, NULL where its page is missing. */
+evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port);
+
+/* ---- both ABIs -------------------------------------------------------------- */
+
 /*
  * Set an existing port pending on its notify vCPU.
  *
@@ -138,24 +138,16 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
  */
 static inline unsigned evc_post(const struct evc_delivery *to, uint32_t port)
 {
-    uint32_t delivery = evc_delivery_of(to, port);
-    unsigned vcpu = evc_delivery_vcpu(delivery);
-    unsigned post = to->fifo != NULL ? evc_fifo_post(to, port, delivery)
-                                     : evc_twolevel_post(to, port, vcpu);
-
-    return post | vcpu << EVC_POST_VCPU_SHIFT;
+    return to->fifo != NULL ? evc_fifo_post(to, port)
+                            : evc_twolevel_post(to, port);
 }
 
 /* Clear MASKED; deliver what is pending. */
 static inline unsigned evc_post_unmask(const struct evc_delivery *to,
                                        uint32_t port)
 {
-    uint32_t delivery = evc_delivery_of(to, port);
-    unsigned vcpu = evc_delivery_vcpu(delivery);
-    unsigned post = to->fifo != NULL ? evc_fifo_unmask(to, port, delivery)
-                                     : evc_twolevel_unmask(to, port, vcpu);
-
-    return post | vcpu << EVC_POST_VCPU_SHIFT;
+    return to->fifo != NULL ? evc_fifo_unmask(to, port)
+                            : evc_twolevel_unmask(to, port);
 }
 
 /* Forget what is pending: the port is being closed. */

@@ -20,7 +20,7 @@
  *   -------------------  ---------------------  --------------------------------
  *   F1 mark word     sc  G5 clear pending       merged event without its payload
  *   F1 mark word     sc  V1 clear masked    sc  post sees "masked", unmask sees
- *                        V2 read pending    sc  "nothing pending": event lost
+ *                                               "nothing pending": event lost
  *   F2 store head   rel  G4 read head           guest follows the old list
  *   F3 link tail     sc  G4 take link           guest finds a port not yet marked
  *   F4 set ready     sc  G2 take ready          guest looks at head too early
@@ -272,21 +272,28 @@ static unsigned link_port(struct linking *l)
     evc_a32 *last =
         &evc_table_bucket(l->to->table, l->port)->last[l->port % 64];
     struct evc_queue *to = &l->block->queue[evc_delivery_priority(l->delivery)];
+    unsigned vcpu = evc_delivery_vcpu(l->delivery);
 
     if (!link_again(l, to, last))
         link_moved(l, to, last);
-    if (l->tell && evc_upcall_raise(l->to, evc_delivery_vcpu(l->delivery)))
-        return EVC_POST_KICK;
+    if (l->tell && evc_upcall_raise(l->to, vcpu))
+        return evc_post_for(EVC_POST_KICK, vcpu);
     return 0;
+}
+
+/* Where it is to be announced. False: its vCPU has no control block. */
+static bool find_block(struct linking *l)
+{
+    l->delivery = evc_delivery_of(l->to, l->port);
+    l->block = block_of(l->to->fifo, evc_delivery_vcpu(l->delivery));
+    return l->block != NULL;
 }
 
 /* ---- the operations -------------------------------------------------------- */
 
-unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
-                       uint32_t delivery)
+unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port)
 {
-    struct linking l = {
-        .to = to, .port = port, .delivery = delivery, .set = PENDING};
+    struct linking l = {.to = to, .port = port, .set = PENDING};
     uint32_t old;
     unsigned kick;
     bool again = false;
@@ -297,9 +304,8 @@ unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
     if (l.word == NULL)
         return again ? 0 : EVC_POST_SAVED;
 
-    l.block = block_of(to->fifo, evc_delivery_vcpu(delivery));
-    if (l.block == NULL)
-        return EVC_POST_DROPPED;
+    if (!find_block(&l))
+        return evc_post_for(EVC_POST_DROPPED, evc_delivery_vcpu(l.delivery));
 
     if (!(evc_a32_load_rlx(l.word) & (MASKED | LINKED))) {
         kick = link_port(&l);
@@ -313,20 +319,23 @@ unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port,
     return link_port(&l) | outcome(old);
 }
 
-unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port,
-                         uint32_t delivery)
+unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port)
 {
-    struct linking l = {.to = to, .port = port, .delivery = delivery};
+    struct linking l = {.to = to, .port = port};
+    uint32_t old;
 
     l.word = evc_fifo_word(to->fifo, port);
     if (l.word == NULL)
         return 0;
-    (void)evc_a32_clear_sc(l.word, MASKED);   /* V1, pairs with F1 */
-    if (!(evc_a32_load_sc(l.word) & PENDING)) /* V2, pairs with F1 */
+    /*
+     * V1, pairs with F1.  What comes later meets an unmasked word, and what is
+     * on a queue will be met unmasked there.
+     */
+    old = evc_a32_clear_sc(l.word, MASKED);
+    if ((old & (PENDING | LINKED)) != PENDING)
         return 0;
-    l.block = block_of(to->fifo, evc_delivery_vcpu(delivery));
-    if (l.block == NULL)
-        return EVC_POST_DROPPED;
+    if (!find_block(&l))
+        return evc_post_for(EVC_POST_DROPPED, evc_delivery_vcpu(l.delivery));
     return link_port(&l);
 }
 

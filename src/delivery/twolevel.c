@@ -74,20 +74,19 @@ bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu)
  * Tell the vCPU that a word is worth a look.  Whoever set the selector bit
  * first goes on to P4; the others know that it has been, or will be, done.
  */
-static unsigned raise_word(const struct evc_delivery *to, uint32_t port,
-                           unsigned vcpu)
+static unsigned raise_word(const struct evc_delivery *to, uint32_t port)
 {
     const struct evc_shape *shape = to->shape;
+    unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));
     uint8_t *selector = info_of(to, vcpu) + shape->sel_offset;
     uint32_t word = port / (shape->wide ? 64 : 32);
 
     if (bit_set(shape, selector, word)) /* P3, pairs with G2 */
         return 0;
-    return evc_upcall_raise(to, vcpu) ? EVC_POST_KICK : 0;
+    return evc_upcall_raise(to, vcpu) ? evc_post_for(EVC_POST_KICK, vcpu) : 0;
 }
 
-unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port,
-                           unsigned vcpu)
+unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port)
 {
     if (port >= to->shape->ports) /* a send that overlaps a change of ABI */
         return EVC_POST_DROPPED;
@@ -97,11 +96,10 @@ unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port,
         return 0;
     if (bit_test(to->shape, to->mask, port)) /* P2, pairs with U1 */
         return EVC_POST_EDGE | EVC_POST_MASKED;
-    return EVC_POST_EDGE | raise_word(to, port, vcpu);
+    return EVC_POST_EDGE | raise_word(to, port);
 }
 
-unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port,
-                             unsigned vcpu)
+unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port)
 {
     if (port >= to->shape->ports)
         return 0;
@@ -109,7 +107,7 @@ unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port,
         return 0;
     if (!bit_test(to->shape, to->pending, port)) /* U2, pairs with P1 */
         return 0;
-    return raise_word(to, port, vcpu);
+    return raise_word(to, port);
 }
 
 void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port)

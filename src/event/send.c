@@ -48,58 +48,70 @@ static inline unsigned post_peer(struct evc_domain *domain, uint64_t chan)
         evc_engine_peer(domain->engine, evc_chan_domid(chan));
     uint32_t port = evc_chan_number(chan);
 
-    if (peer == NULL || evc_table_find(&peer->table, port) == NULL)
+    if (peer == NULL || port >= evc_table_valid(&peer->table))
         return EVC_POST_DROPPED;
     return evc_domain_post(peer, port);
 }
 
-/* The ways that are not every day's; inside RCU. */
-static int send_other(struct evc_domain *domain, uint32_t port, uint64_t chan,
-                      struct evc_host **host)
+/* A counted channel: the same, and one more for who counts. */
+static void send_counted(struct evc_domain *domain, uint32_t port,
+                         uint64_t chan)
 {
-    struct evc_engine *engine = domain->engine;
     struct evc_domain *peer;
-    unsigned way = evc_chan_way(chan);
+    unsigned post;
 
-    if (way & EVC_CHAN_HOST) /* the host sends by evc_host_send() */
-        return -EINVAL;
-    if (way == (EVC_INTERDOMAIN | EVC_CHAN_TO_HOST)) {
-        *host = evc_host_take(domain, port);
-        return 0;
-    }
-    peer = (way & EVC_CHAN_KIND) == EVC_IPI
-               ? domain
-               : evc_engine_peer(engine, evc_chan_domid(chan));
-    if (way == (EVC_INTERDOMAIN | EVC_CHAN_TO_XEN)) {
-        if (peer != NULL)
-            *host = evc_host_take(peer, evc_chan_number(chan));
-        return 0;
-    }
-    if (way == (EVC_INTERDOMAIN | EVC_CHAN_COUNTED)) {
-        unsigned post = post_peer(domain, chan);
-
-        if (peer != NULL)
-            evc_count(peer, evc_chan_number(chan), post);
-        return 0;
-    }
-    if (way == (EVC_IPI | EVC_CHAN_COUNTED)) {
+    if (evc_chan_kind(chan) == EVC_IPI) {
         evc_count(domain, port, evc_domain_post(domain, port));
-        return 0;
+        return;
     }
-    return (way & EVC_CHAN_KIND) == EVC_UNBOUND ? 0 : -EINVAL;
+    post = post_peer(domain, chan);
+    peer = evc_engine_peer(domain->engine, evc_chan_domid(chan));
+    if (peer != NULL)
+        evc_count(peer, evc_chan_number(chan), post);
+}
+
+/* The host end that a channel leads to: kept with this port or the other. */
+static struct evc_host *take_host(struct evc_domain *domain, uint32_t port,
+                                  uint64_t chan)
+{
+    struct evc_domain *peer;
+
+    if (chan & EVC_CHAN_TO_HOST)
+        return evc_host_take(domain, port);
+    peer = evc_engine_peer(domain->engine, evc_chan_domid(chan));
+    return peer != NULL ? evc_host_take(peer, evc_chan_number(chan)) : NULL;
+}
+
+/* The ways that are not every day's. Leaves RCU. */
+static int send_other(struct evc_domain *domain, uint32_t port, uint64_t chan)
+{
+    struct evc_host *host = NULL;
+    int r = 0;
+
+    /* A host consumer's end is sent on by evc_host_send(). */
+    if (evc_chan_kind(chan) == EVC_FREE || (chan & EVC_CHAN_HOST))
+        r = -EINVAL;
+    else if (chan & (EVC_CHAN_TO_HOST | EVC_CHAN_TO_XEN))
+        host = take_host(domain, port, chan);
+    else if (chan & EVC_CHAN_COUNTED)
+        send_counted(domain, port, chan);
+    else /* a VIRQ, a PIRQ, port 0 */
+        r = -EINVAL;
+    evc_rcu_unlock();
+    if (host != NULL)
+        evc_host_notify(host);
+    return r;
 }
 
 int evc_send(struct evc_domain *domain, evc_port port)
 {
     const struct evc_bucket *bucket;
-    struct evc_host *host = NULL;
-    uint64_t chan;
-    int r = 0;
+    uint64_t chan = EVC_FREE;
 
     evc_rcu_lock();
     bucket = evc_table_find(&domain->table, port);
-    /* C2, pairs with C1 */
-    chan = bucket ? evc_a64_load_acq(&bucket->chan[port % 64]) : EVC_FREE;
+    if (bucket != NULL) /* C2, pairs with C1 */
+        chan = evc_a64_load_acq(&bucket->chan[port % 64]);
     switch (evc_chan_way(chan)) {
     case EVC_INTERDOMAIN:
         (void)post_peer(domain, chan);
@@ -110,13 +122,10 @@ int evc_send(struct evc_domain *domain, evc_port port)
     case EVC_UNBOUND: /* nobody is there as yet: dropped */
         break;
     default:
-        r = send_other(domain, port, chan, &host);
-        break;
+        return send_other(domain, port, chan);
     }
     evc_rcu_unlock();
-    if (host != NULL)
-        evc_host_notify(host);
-    return r;
+    return 0;
 }
 
 int evc_unmask(struct evc_domain *domain, evc_port port)

@@ -12,7 +12,7 @@
 
 /* ---- the record ---------------------------------------------------------------- */
 
-struct evc_guest_port *evc_port_find(struct evc_guest *guest, evc_port port)
+struct evc_guest_port *evc_g_port_find(struct evc_guest *guest, evc_port port)
 {
     struct evc_guest_port *p = &guest->ports[port];
 
@@ -23,8 +23,8 @@ struct evc_guest_port *evc_port_find(struct evc_guest *guest, evc_port port)
     return p;
 }
 
-evc_abi_u32 evc_state_change(struct evc_guest_port *p, evc_abi_u32 set,
-                             evc_abi_u32 clear)
+evc_abi_u32 evc_g_state_change(struct evc_guest_port *p, evc_abi_u32 set,
+                               evc_abi_u32 clear)
 {
     evc_abi_u32 state = evc_g32_load_rlx(&p->state);
 
@@ -32,7 +32,8 @@ evc_abi_u32 evc_state_change(struct evc_guest_port *p, evc_abi_u32 set,
     do {
         if (!(state & EVC_STATE_BOUND))
             return 0;
-    } while (!evc_g32_cas_sc(&p->state, &state, (state & ~clear) | set)); /* M1 */
+    } while (
+        !evc_g32_cas_sc(&p->state, &state, (state & ~clear) | set)); /* M1 */
     return state;
 }
 
@@ -89,7 +90,7 @@ static int notify(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 vcpu)
 
     arg.port = port;
     arg.vcpu = vcpu;
-    return evc_op(self, EVTCHNOP_bind_vcpu, &arg);
+    return evc_g_op(self, EVTCHNOP_bind_vcpu, &arg);
 }
 
 /* An open port gets its record; `at` is the vCPU it notifies so far. */
@@ -113,9 +114,9 @@ static int attach(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 at,
     }
     fill(p, how);
     if (!evc_is_fifo(guest))
-        evc_twolevel_own(&guest->vcpus[how->vcpu], port, 1);
+        evc_g_twolevel_own(&guest->vcpus[how->vcpu], port, 1);
     unlock(p, first_state(how));
-    evc_mask_follow(self, port);
+    evc_g_mask_follow(self, port);
     return (int)port;
 }
 
@@ -128,7 +129,7 @@ static int attach_new(struct evc_guest_vcpu *self, evc_port port,
 
     if (r < 0) {
         arg.port = port;
-        (void)evc_op(self, EVTCHNOP_close, &arg);
+        (void)evc_g_op(self, EVTCHNOP_close, &arg);
     }
     return r;
 }
@@ -142,7 +143,7 @@ static int open_port(struct evc_guest_vcpu *self, evc_abi_u32 cmd, void *arg,
 
     if (how->vcpu >= self->guest->nr_vcpus)
         return -XEN_ENOENT;
-    r = evc_op(self, cmd, arg);
+    r = evc_g_op(self, cmd, arg);
     return r < 0 ? r : attach_new(self, *port, at, how);
 }
 
@@ -219,7 +220,7 @@ int evc_guest_bind_port(struct evc_guest_vcpu *self, evc_port port,
         return -XEN_ENOENT;
     arg.dom = DOMID_SELF;
     arg.port = port;
-    r = evc_op(self, EVTCHNOP_status, &arg);
+    r = evc_g_op(self, EVTCHNOP_status, &arg);
     if (r < 0)
         return r;
     if (arg.status == EVTCHNSTAT_closed)
@@ -234,7 +235,7 @@ int evc_guest_send(struct evc_guest_vcpu *self, evc_port port)
     struct evtchn_send arg;
 
     arg.port = port;
-    return evc_op(self, EVTCHNOP_send, &arg);
+    return evc_g_op(self, EVTCHNOP_send, &arg);
 }
 
 int evc_guest_set_priority(struct evc_guest_vcpu *self, evc_port port,
@@ -244,9 +245,9 @@ int evc_guest_set_priority(struct evc_guest_vcpu *self, evc_port port,
 
     if (!evc_is_fifo(self->guest))
         return -XEN_ENOSYS;
-    if (!evc_port_find(self->guest, port))
+    if (!evc_g_port_find(self->guest, port))
         return -XEN_EINVAL;
     arg.port = port;
     arg.priority = priority;
-    return evc_op(self, EVTCHNOP_set_priority, &arg);
+    return evc_g_op(self, EVTCHNOP_set_priority, &arg);
 }

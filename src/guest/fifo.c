@@ -37,20 +37,20 @@
 
 /* ---- one port ------------------------------------------------------------------ */
 
-void evc_fifo_mask(struct evc_guest *guest, evc_port port)
+void evc_g_fifo_mask(struct evc_guest *guest, evc_port port)
 {
     /* M2, pairs with M1; N3, pairs with N2 */
     (void)evc_g32_set_sc(&guest->events[port], MASKED);
 }
 
-int evc_fifo_take(struct evc_guest *guest, evc_port port)
+int evc_g_fifo_take(struct evc_guest *guest, evc_port port)
 {
     /* G5, pairs with F1 */
     return (evc_g32_clear_ar(&guest->events[port], PENDING) & PENDING) != 0;
 }
 
 /* By ourselves only where there is nothing to queue. */
-void evc_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
+void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
 {
     evc_g32 *word = &self->guest->events[port];
     evc_abi_u32 old = evc_g32_load_rlx(word);
@@ -60,12 +60,12 @@ void evc_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
         if (evc_g32_cas_sc(word, &old, old & ~MASKED))
             return;
     }
-    evc_unmask_by_host(self, port);
+    evc_g_unmask_by_host(self, port);
 }
 
 /* ---- serving -------------------------------------------------------------------- */
 
-int evc_fifo_collect(struct evc_guest_vcpu *self)
+int evc_g_fifo_collect(struct evc_guest_vcpu *self)
 {
     /* G2, pairs with F4 */
     self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;
@@ -94,7 +94,7 @@ static evc_abi_u32 take_event(evc_g32 *word)
     }
     if (!(old & LINKED))
         return old;
-    old = evc_g32_clear_ar(word, LINKED | LINK); /* G4 */
+    old = evc_g32_clear_ar(word, LINKED | LINK);                      /* G4 */
     if (is_ours(old) && !(evc_g32_clear_ar(word, PENDING) & PENDING)) /* G5 */
         old &= ~PENDING;
     return old;
@@ -111,7 +111,7 @@ static void put_back(struct evc_guest_vcpu *self, evc_port port,
         return;
     /* M4, pairs with G8 and V2 */
     (void)evc_g32_set_sc(&self->guest->events[port], PENDING);
-    evc_mask_follow(self, port); /* M5 */
+    evc_g_mask_follow(self, port); /* M5 */
 }
 
 static void drop_queue(struct evc_guest_vcpu *self, unsigned queue)
@@ -148,18 +148,18 @@ static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
     else
         self->head[queue] = word & LINK;
     prefetch(guest, self->head[queue]);
-    if ((word & LINKED) && is_ours(word) && !evc_run(self, port, &state))
+    if ((word & LINKED) && is_ours(word) && !evc_g_run(self, port, &state))
         put_back(self, port, state);
 }
 
-void evc_fifo_serve(struct evc_guest_vcpu *self)
+void evc_g_fifo_serve(struct evc_guest_vcpu *self)
 {
     while (self->ready != 0 && evc_may_run(self)) {
         self->left--;
         serve_queue(self, EVC_LOWEST32(self->ready));
         if (self->settles)
-            (void)evc_settle_all(self);
+            (void)evc_g_settle_all(self);
         if (evc_g32_load_rlx(&self->control[READY]) != 0)
-            (void)evc_fifo_collect(self);
+            (void)evc_g_fifo_collect(self);
     }
 }

@@ -15,8 +15,8 @@
 
 /* ---- the way out ------------------------------------------------------------ */
 
-int evc_hypercall3(struct evc_guest_vcpu *self, evc_abi_u32 nr, evc_abi_uptr a,
-                   evc_abi_uptr b, evc_abi_uptr c)
+int evc_g_hypercall(struct evc_guest_vcpu *self, evc_abi_u32 nr, evc_abi_uptr a,
+                    evc_abi_uptr b, evc_abi_uptr c)
 {
     const struct evc_guest *guest = self->guest;
 
@@ -27,10 +27,10 @@ int evc_hypercall3(struct evc_guest_vcpu *self, evc_abi_u32 nr, evc_abi_uptr a,
 #endif
 }
 
-int evc_op(struct evc_guest_vcpu *self, evc_abi_u32 cmd, void *arg)
+int evc_g_op(struct evc_guest_vcpu *self, evc_abi_u32 cmd, void *arg)
 {
-    return evc_hypercall3(self, __HYPERVISOR_event_channel_op, cmd,
-                          (evc_abi_uptr)arg, 0);
+    return evc_g_hypercall(self, __HYPERVISOR_event_channel_op, cmd,
+                           (evc_abi_uptr)arg, 0);
 }
 
 static evc_abi_u64 frame_of(const struct evc_guest *guest, const void *address)
@@ -52,12 +52,12 @@ struct shape {
     evc_abi_u8 sel_offset, word_shift;
 };
 
-#define SHAPE(L, shift)                                                        \
-    {                                                                          \
-        EVC_ABI_##L##_TWOLEVEL_PORTS, EVC_ABI_##L##_SHARED_INFO_PENDING,       \
-            EVC_ABI_##L##_SHARED_INFO_MASK, EVC_ABI_##L##_VCPU_INFO_SIZE,      \
-            EVC_ABI_##L##_VCPU_SLOTS, EVC_ABI_##L##_VCPU_INFO_PENDING_SEL,     \
-            shift                                                              \
+#define SHAPE(L, shift)                                                    \
+    {                                                                      \
+        EVC_ABI_##L##_TWOLEVEL_PORTS, EVC_ABI_##L##_SHARED_INFO_PENDING,   \
+            EVC_ABI_##L##_SHARED_INFO_MASK, EVC_ABI_##L##_VCPU_INFO_SIZE,  \
+            EVC_ABI_##L##_VCPU_SLOTS, EVC_ABI_##L##_VCPU_INFO_PENDING_SEL, \
+            shift                                                          \
     }
 
 static const struct shape shapes[] = {
@@ -167,7 +167,7 @@ static int give_control(struct evc_guest *guest, evc_abi_u32 vcpu)
     arg.offset = offset_of(control);
     arg.vcpu = vcpu;
     arg.link_bits = 0;
-    return evc_op(&guest->vcpus[0], EVTCHNOP_init_control, &arg);
+    return evc_g_op(&guest->vcpus[0], EVTCHNOP_init_control, &arg);
 }
 
 /* Every word is masked before the host sees it. */
@@ -182,7 +182,7 @@ static int give_events(struct evc_guest *guest, evc_g32 *events)
     for (evc_abi_u32 i = 0; i < words && r == 0;
          i += EVC_ABI_FIFO_WORDS_PER_PAGE) {
         arg.array_gfn = frame_of(guest, events + i);
-        r = evc_op(&guest->vcpus[0], EVTCHNOP_expand_array, &arg);
+        r = evc_g_op(&guest->vcpus[0], EVTCHNOP_expand_array, &arg);
     }
     return r;
 }
@@ -208,7 +208,7 @@ static void start_twolevel(struct evc_guest *guest, evc_abi_u32 ports)
     if (guest->nr_ports > ports)
         guest->nr_ports = ports;
     for (evc_abi_u32 p = 0; p < ports; p++)
-        evc_twolevel_mask(guest, p);
+        evc_g_twolevel_mask(guest, p);
 }
 
 /* ---- checking -------------------------------------------------------------------- */
@@ -220,8 +220,8 @@ static int is_aligned(const void *address, unsigned bytes)
 
 static int check_memory(const struct evc_guest_config *config)
 {
-    if (!is_aligned(config->shared_info, 8) ||
-        !is_aligned(config->ports, 64) || !is_aligned(config->vcpus, 128))
+    if (!is_aligned(config->shared_info, 8) || !is_aligned(config->ports, 64) ||
+        !is_aligned(config->vcpus, 128))
         return 0;
     if (config->events && !is_aligned(config->events, EVC_ABI_PAGE_SIZE))
         return 0;
@@ -255,7 +255,7 @@ static void reset(struct evc_guest *guest)
     struct evtchn_reset arg;
 
     arg.dom = DOMID_SELF;
-    while (evc_op(&guest->vcpus[0], EVTCHNOP_reset, &arg) == -XEN_EAGAIN)
+    while (evc_g_op(&guest->vcpus[0], EVTCHNOP_reset, &arg) == -XEN_EAGAIN)
         ;
 }
 
@@ -295,8 +295,7 @@ evc_port evc_guest_ports(const struct evc_guest *guest)
     return guest->nr_ports;
 }
 
-struct evc_guest_vcpu *evc_guest_self(struct evc_guest *guest,
-                                      evc_abi_u32 vcpu)
+struct evc_guest_vcpu *evc_guest_self(struct evc_guest *guest, evc_abi_u32 vcpu)
 {
     return vcpu < guest->nr_vcpus ? &guest->vcpus[vcpu] : 0;
 }
@@ -309,7 +308,7 @@ evc_abi_u32 evc_guest_vcpu_index(const struct evc_guest_vcpu *self)
 int evc_guest_counts(struct evc_guest *guest, evc_port port,
                      struct evc_guest_counts *out)
 {
-    const struct evc_guest_port *p = evc_port_find(guest, port);
+    const struct evc_guest_port *p = evc_g_port_find(guest, port);
 
     if (!p)
         return -XEN_EINVAL;
@@ -344,7 +343,7 @@ int evc_guest_register_info(struct evc_guest_vcpu *self, evc_abi_u32 vcpu,
     arg.mfn = frame_of(self->guest, info);
     arg.offset = offset_of(info);
     arg.rsvd = 0;
-    r = evc_hypercall3(self, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info,
-                       vcpu, (evc_abi_uptr)&arg);
+    r = evc_g_hypercall(self, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info,
+                        vcpu, (evc_abi_uptr)&arg);
     return r < 0 ? r : evc_guest_set_info(self, vcpu, info);
 }

@@ -63,8 +63,8 @@
 #define EVC_STATE_LISTED  0x80u /* on a list of ports held back, perhaps still */
 #define EVC_STATE_VCPU    16    /* the notified vCPU, from this bit on */
 
-#define EVC_STATE_REASONS                                                      \
-    (EVC_STATE_CLOSING | EVC_STATE_MOVING | EVC_STATE_USER | EVC_STATE_HELD |  \
+#define EVC_STATE_REASONS                                                     \
+    (EVC_STATE_CLOSING | EVC_STATE_MOVING | EVC_STATE_USER | EVC_STATE_HELD | \
      EVC_STATE_POLLED)
 
 /* Its events go to its handler. */
@@ -84,28 +84,30 @@ static inline int evc_is_fifo(const struct evc_guest *guest)
 }
 
 /* The record of a port that is bound and has nobody closing it, or NULL. */
-EVC_HIDDEN struct evc_guest_port *evc_port_find(struct evc_guest *guest,
-                                                evc_port port);
+EVC_HIDDEN struct evc_guest_port *evc_g_port_find(struct evc_guest *guest,
+                                                  evc_port port);
 
 /* Change flags of a bound port: returns the state before, 0 if it is not. */
-EVC_HIDDEN evc_abi_u32 evc_state_change(struct evc_guest_port *p,
-                                        evc_abi_u32 set, evc_abi_u32 clear);
+EVC_HIDDEN evc_abi_u32 evc_g_state_change(struct evc_guest_port *p,
+                                          evc_abi_u32 set, evc_abi_u32 clear);
 
 /* ---- guest.c -------------------------------------------------------------------- */
 
-EVC_HIDDEN int evc_hypercall3(struct evc_guest_vcpu *self, evc_abi_u32 nr,
-                              evc_abi_uptr a, evc_abi_uptr b, evc_abi_uptr c);
+EVC_HIDDEN int evc_g_hypercall(struct evc_guest_vcpu *self, evc_abi_u32 nr,
+                               evc_abi_uptr a, evc_abi_uptr b, evc_abi_uptr c);
 
 /* EVTCHNOP_* with its argument. */
-EVC_HIDDEN int evc_op(struct evc_guest_vcpu *self, evc_abi_u32 cmd, void *arg);
+EVC_HIDDEN int evc_g_op(struct evc_guest_vcpu *self, evc_abi_u32 cmd,
+                        void *arg);
 
 /* ---- mask.c ---------------------------------------------------------------------- */
 
 /* Let the mask bit follow the state. */
-EVC_HIDDEN void evc_mask_follow(struct evc_guest_vcpu *self, evc_port port);
+EVC_HIDDEN void evc_g_mask_follow(struct evc_guest_vcpu *self, evc_port port);
 
 /* The host unmasks and raises what is pending. */
-EVC_HIDDEN void evc_unmask_by_host(struct evc_guest_vcpu *self, evc_port port);
+EVC_HIDDEN void evc_g_unmask_by_host(struct evc_guest_vcpu *self,
+                                     evc_port port);
 
 /* ---- upcall.c -------------------------------------------------------------------- */
 
@@ -129,8 +131,8 @@ static inline void evc_busy_end(struct evc_guest_vcpu *self)
  * Call the handler of a port whose event has been taken.  False: it is not to
  * be called, and `*state` says why.
  */
-EVC_HIDDEN int evc_run(struct evc_guest_vcpu *self, evc_port port,
-                       evc_abi_u32 *state);
+EVC_HIDDEN int evc_g_run(struct evc_guest_vcpu *self, evc_port port,
+                         evc_abi_u32 *state);
 
 /* May another handler begin? */
 static inline int evc_may_run(struct evc_guest_vcpu *self)
@@ -144,35 +146,37 @@ static inline int evc_may_run(struct evc_guest_vcpu *self)
 /* ---- settle.c -------------------------------------------------------------------- */
 
 /* Finish what had to wait for handlers. True: some still has to. */
-EVC_HIDDEN int evc_settle_all(struct evc_guest_vcpu *self);
+EVC_HIDDEN int evc_g_settle_all(struct evc_guest_vcpu *self);
 
 /* ---- storm.c --------------------------------------------------------------------- */
 
-EVC_HIDDEN void evc_storm_spurious(struct evc_guest_vcpu *self, evc_port port);
-EVC_HIDDEN void evc_storm_release(struct evc_guest_vcpu *self);
+EVC_HIDDEN void evc_g_storm_spurious(struct evc_guest_vcpu *self,
+                                     evc_port port);
+EVC_HIDDEN void evc_g_storm_release(struct evc_guest_vcpu *self);
 
 /* ---- twolevel.c, fifo.c: the same six for each ABI -------------------------------- */
 
 /* Take what the host has announced. True: there is something to serve. */
-EVC_HIDDEN int evc_twolevel_collect(struct evc_guest_vcpu *self);
-EVC_HIDDEN int evc_fifo_collect(struct evc_guest_vcpu *self);
+EVC_HIDDEN int evc_g_twolevel_collect(struct evc_guest_vcpu *self);
+EVC_HIDDEN int evc_g_fifo_collect(struct evc_guest_vcpu *self);
 
 /* Serve events until there are none, or no handler may begin. */
-EVC_HIDDEN void evc_twolevel_serve(struct evc_guest_vcpu *self);
-EVC_HIDDEN void evc_fifo_serve(struct evc_guest_vcpu *self);
+EVC_HIDDEN void evc_g_twolevel_serve(struct evc_guest_vcpu *self);
+EVC_HIDDEN void evc_g_fifo_serve(struct evc_guest_vcpu *self);
 
 /* The mask bit. Clearing it leaves no pending event unannounced. */
-EVC_HIDDEN void evc_twolevel_mask(struct evc_guest *guest, evc_port port);
-EVC_HIDDEN void evc_fifo_mask(struct evc_guest *guest, evc_port port);
-EVC_HIDDEN void evc_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port);
-EVC_HIDDEN void evc_fifo_unmask(struct evc_guest_vcpu *self, evc_port port);
+EVC_HIDDEN void evc_g_twolevel_mask(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_g_fifo_mask(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_g_twolevel_unmask(struct evc_guest_vcpu *self,
+                                      evc_port port);
+EVC_HIDDEN void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port);
 
 /* Clear PENDING: true, it was set. */
-EVC_HIDDEN int evc_twolevel_take(struct evc_guest *guest, evc_port port);
-EVC_HIDDEN int evc_fifo_take(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN int evc_g_twolevel_take(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN int evc_g_fifo_take(struct evc_guest *guest, evc_port port);
 
 /* Set it again. */
-EVC_HIDDEN void evc_twolevel_give(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_g_twolevel_give(struct evc_guest *guest, evc_port port);
 
 /* What `busy` says of a vCPU that may be about to run this port's handler. */
 static inline evc_abi_u32 evc_busy_key(const struct evc_guest *guest,
@@ -182,7 +186,7 @@ static inline evc_abi_u32 evc_busy_key(const struct evc_guest *guest,
 }
 
 /* Two-level: which vCPU takes the port's events. */
-EVC_HIDDEN void evc_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port,
-                                 int own);
+EVC_HIDDEN void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port,
+                                   int own);
 
 #endif /* EVC_GUEST_INTERNAL_H */

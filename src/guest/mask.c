@@ -12,12 +12,12 @@
 
 #include <evc/abi/event_channel.h>
 
-void evc_unmask_by_host(struct evc_guest_vcpu *self, evc_port port)
+void evc_g_unmask_by_host(struct evc_guest_vcpu *self, evc_port port)
 {
     struct evtchn_unmask arg;
 
     arg.port = port;
-    (void)evc_op(self, EVTCHNOP_unmask, &arg);
+    (void)evc_g_op(self, EVTCHNOP_unmask, &arg);
 }
 
 static void write_bit(struct evc_guest_vcpu *self, evc_port port, int runs)
@@ -26,17 +26,17 @@ static void write_bit(struct evc_guest_vcpu *self, evc_port port, int runs)
 
     if (evc_is_fifo(guest)) {
         if (runs)
-            evc_fifo_unmask(self, port);
+            evc_g_fifo_unmask(self, port);
         else
-            evc_fifo_mask(guest, port);
+            evc_g_fifo_mask(guest, port);
     } else if (runs) {
-        evc_twolevel_unmask(self, port);
+        evc_g_twolevel_unmask(self, port);
     } else {
-        evc_twolevel_mask(guest, port);
+        evc_g_twolevel_mask(guest, port);
     }
 }
 
-void evc_mask_follow(struct evc_guest_vcpu *self, evc_port port)
+void evc_g_mask_follow(struct evc_guest_vcpu *self, evc_port port)
 {
     const evc_g32 *state = &self->guest->ports[port].state;
     /* M5, pairs with M1 */
@@ -45,7 +45,7 @@ void evc_mask_follow(struct evc_guest_vcpu *self, evc_port port)
     /* Once more for each change another vCPU makes meanwhile. */
     do {
         was = runs;
-        write_bit(self, port, runs); /* M2, pairs with M1 */
+        write_bit(self, port, runs);                   /* M2, pairs with M1 */
         runs = evc_state_runs(evc_g32_load_sc(state)); /* M3, pairs with M1 */
     } while (runs != was);
 }
@@ -53,15 +53,15 @@ void evc_mask_follow(struct evc_guest_vcpu *self, evc_port port)
 static int change(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 set,
                   evc_abi_u32 clear)
 {
-    struct evc_guest_port *p = evc_port_find(self->guest, port);
+    struct evc_guest_port *p = evc_g_port_find(self->guest, port);
     evc_abi_u32 old;
 
     if (!p || (evc_g32_load_rlx(&p->state) & EVC_STATE_POLLED))
         return -XEN_EINVAL;
-    old = evc_state_change(p, set, clear); /* M1, pairs with M2 and M3 */
+    old = evc_g_state_change(p, set, clear); /* M1, pairs with M2 and M3 */
     if (!old)
         return -XEN_EINVAL;
-    evc_mask_follow(self, port);
+    evc_g_mask_follow(self, port);
     return 0;
 }
 

@@ -13,11 +13,11 @@ int evc_guest_take(struct evc_guest_vcpu *self, evc_port port)
 {
     struct evc_guest *guest = self->guest;
 
-    if (!evc_port_find(guest, port))
+    if (!evc_g_port_find(guest, port))
         return -XEN_EINVAL;
     if (evc_is_fifo(guest))
-        return evc_fifo_take(guest, port);
-    return evc_twolevel_take(guest, port);
+        return evc_g_fifo_take(guest, port);
+    return evc_g_twolevel_take(guest, port);
 }
 
 static void store_address(void *at, unsigned bytes, const void *address)
@@ -37,8 +37,8 @@ static int wait_narrow(struct evc_guest_vcpu *self, const evc_port *port,
     store_address(&arg.ports, 4, port);
     arg.nr_ports = 1;
     arg.timeout = until;
-    return evc_hypercall3(self, __HYPERVISOR_sched_op, SCHEDOP_POLL,
-                          (evc_abi_uptr)&arg, 0);
+    return evc_g_hypercall(self, __HYPERVISOR_sched_op, SCHEDOP_POLL,
+                           (evc_abi_uptr)&arg, 0);
 }
 
 static int wait_wide(struct evc_guest_vcpu *self, const evc_port *port,
@@ -49,8 +49,8 @@ static int wait_wide(struct evc_guest_vcpu *self, const evc_port *port,
     store_address(&arg.ports, 8, port);
     arg.nr_ports = 1;
     arg.timeout = until;
-    return evc_hypercall3(self, __HYPERVISOR_sched_op, SCHEDOP_POLL,
-                          (evc_abi_uptr)&arg, 0);
+    return evc_g_hypercall(self, __HYPERVISOR_sched_op, SCHEDOP_POLL,
+                           (evc_abi_uptr)&arg, 0);
 }
 
 int evc_guest_poll(struct evc_guest_vcpu *self, evc_port port,

@@ -37,7 +37,8 @@ static int runs_elsewhere(const struct evc_guest_vcpu *self, evc_port port)
     evc_abi_u32 key = evc_busy_key(guest, port);
 
     for (evc_abi_u32 v = 0; v < guest->nr_vcpus; v++)
-        if (v != self->index && (busy_of(&guest->vcpus[v]) & EVC_BUSY_KEY) == key)
+        if (v != self->index &&
+            (busy_of(&guest->vcpus[v]) & EVC_BUSY_KEY) == key)
             return 1;
     return 0;
 }
@@ -90,12 +91,12 @@ static int lock(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 reason)
 static void stop(struct evc_guest *guest, evc_port port)
 {
     if (evc_is_fifo(guest)) {
-        evc_fifo_mask(guest, port);
+        evc_g_fifo_mask(guest, port);
         return;
     }
-    evc_twolevel_mask(guest, port);
-    if (evc_twolevel_take(guest, port))
-        evc_twolevel_give(guest, port);
+    evc_g_twolevel_mask(guest, port);
+    if (evc_g_twolevel_take(guest, port))
+        evc_g_twolevel_give(guest, port);
 }
 
 /* ---- ending ------------------------------------------------------------------------- */
@@ -109,13 +110,13 @@ static void close_port(struct evc_guest_vcpu *self, evc_port port)
     struct evtchn_close arg;
 
     if (!evc_is_fifo(guest))
-        evc_twolevel_own(
+        evc_g_twolevel_own(
             &guest->vcpus[evc_state_vcpu(evc_g32_load_rlx(&p->state))], port,
             0);
     /* Free before it is closed: the host may give its number to somebody. */
     (void)evc_g32_clear_ar(&p->state, ~EVC_STATE_LISTED);
     arg.port = port;
-    (void)evc_op(self, EVTCHNOP_close, &arg);
+    (void)evc_g_op(self, EVTCHNOP_close, &arg);
     if (gone)
         gone(self, port, data);
 }
@@ -126,12 +127,11 @@ static void change_vcpu(struct evc_guest *guest, evc_port port)
     evc_abi_u32 state = evc_g32_load_rlx(&p->state), next;
 
     if (!evc_is_fifo(guest)) {
-        evc_twolevel_own(&guest->vcpus[evc_state_vcpu(state)], port, 0);
-        evc_twolevel_own(&guest->vcpus[p->target], port, 1);
+        evc_g_twolevel_own(&guest->vcpus[evc_state_vcpu(state)], port, 0);
+        evc_g_twolevel_own(&guest->vcpus[p->target], port, 1);
     }
     do {
-        next = (state & 0xffffu) |
-               (evc_abi_u32)p->target << EVC_STATE_VCPU;
+        next = (state & 0xffffu) | (evc_abi_u32)p->target << EVC_STATE_VCPU;
     } while (!evc_g32_cas_sc(&p->state, &state, next));
 }
 
@@ -143,11 +143,11 @@ static int move_port(struct evc_guest_vcpu *self, evc_port port)
 
     arg.port = port;
     arg.vcpu = p->target;
-    r = evc_op(self, EVTCHNOP_bind_vcpu, &arg);
+    r = evc_g_op(self, EVTCHNOP_bind_vcpu, &arg);
     if (r == 0)
         change_vcpu(self->guest, port);
-    (void)evc_state_change(p, 0, EVC_STATE_LOCKED | EVC_STATE_MOVING);
-    evc_mask_follow(self, port);
+    (void)evc_g_state_change(p, 0, EVC_STATE_LOCKED | EVC_STATE_MOVING);
+    evc_g_mask_follow(self, port);
     return r;
 }
 
@@ -169,7 +169,7 @@ static void settle_later(struct evc_guest_vcpu *self, evc_port port)
     self->settles = port;
 }
 
-int evc_settle_all(struct evc_guest_vcpu *self)
+int evc_g_settle_all(struct evc_guest_vcpu *self)
 {
     evc_port port = self->settles, next;
 
@@ -206,8 +206,7 @@ int evc_guest_unbind(struct evc_guest_vcpu *self, evc_port port)
     return r < 0 ? r : settle(self, port);
 }
 
-int evc_guest_move(struct evc_guest_vcpu *self, evc_port port,
-                   evc_abi_u32 vcpu)
+int evc_guest_move(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 vcpu)
 {
     int r;
 
@@ -222,7 +221,7 @@ int evc_guest_move(struct evc_guest_vcpu *self, evc_port port,
 
 int evc_guest_quiesce(struct evc_guest_vcpu *self, evc_port port)
 {
-    const struct evc_guest_port *p = evc_port_find(self->guest, port);
+    const struct evc_guest_port *p = evc_g_port_find(self->guest, port);
 
     if (!p)
         return -XEN_EINVAL;
@@ -230,7 +229,7 @@ int evc_guest_quiesce(struct evc_guest_vcpu *self, evc_port port)
         return -XEN_EBUSY;
     if (!evc_state_runs(evc_g32_load_sc(&p->state))) {
         stop(self->guest, port);
-        evc_mask_follow(self, port); /* it may have been unmasked meanwhile */
+        evc_g_mask_follow(self, port); /* it may have been unmasked meanwhile */
     }
     wait_elsewhere(self, port);
     return 0;

@@ -42,18 +42,17 @@ static void hold(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 ticks)
 
     evc_g32_store_rlx(&p->due, due);
     evc_g32_store_rlx(&p->storms, evc_g32_load_rlx(&p->storms) + 1);
-    old = evc_state_change(p, EVC_STATE_HELD | EVC_STATE_LISTED, 0);
+    old = evc_g_state_change(p, EVC_STATE_HELD | EVC_STATE_LISTED, 0);
     if (!(old & EVC_STATE_LISTED))
         list_port(self, port, due);
-    evc_mask_follow(self, port);
+    evc_g_mask_follow(self, port);
 }
 
 /*
  * Take a port off the list, or, if it is not due yet, back on it.  The state is
  * changed only as it was looked at: it may be held anew at any moment.
  */
-static void release(struct evc_guest_vcpu *self, evc_port port,
-                    evc_abi_u32 now)
+static void release(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 now)
 {
     struct evc_guest_port *p = &self->guest->ports[port];
     evc_abi_u32 state = evc_g32_load_sc(&p->state);
@@ -68,10 +67,10 @@ static void release(struct evc_guest_vcpu *self, evc_port port,
     } while (!evc_g32_cas_sc(&p->state, &state,
                              state & ~(EVC_STATE_HELD | EVC_STATE_LISTED)));
     if (state & EVC_STATE_HELD)
-        evc_mask_follow(self, port);
+        evc_g_mask_follow(self, port);
 }
 
-void evc_storm_release(struct evc_guest_vcpu *self)
+void evc_g_storm_release(struct evc_guest_vcpu *self)
 {
     evc_port port = self->holds, next;
     evc_abi_u32 now;
@@ -90,7 +89,7 @@ void evc_storm_release(struct evc_guest_vcpu *self)
 
 /* ---- when --------------------------------------------------------------------------- */
 
-void evc_storm_spurious(struct evc_guest_vcpu *self, evc_port port)
+void evc_g_storm_spurious(struct evc_guest_vcpu *self, evc_port port)
 {
     const struct evc_guest *guest = self->guest;
     struct evc_guest_port *p = &guest->ports[port];

@@ -41,7 +41,7 @@ static evc_abi_u64 bit_of(const struct evc_guest *guest, evc_port port)
 #if defined(__i386__)
 #define EITHER(guest, on_wide, on_narrow) ((void)(guest), (on_narrow))
 #else
-#define EITHER(guest, on_wide, on_narrow)                                      \
+#define EITHER(guest, on_wide, on_narrow) \
     (EVC_GUEST_WIDE(guest) ? (on_wide) : (on_narrow))
 #endif
 
@@ -102,14 +102,13 @@ static evc_abi_u64 swap_acq(const struct evc_guest *guest, void *bits)
 
 /* ---- one port ------------------------------------------------------------------ */
 
-void evc_twolevel_mask(struct evc_guest *guest, evc_port port)
+void evc_g_twolevel_mask(struct evc_guest *guest, evc_port port)
 {
     /* M2, pairs with M1 */
-    (void)set_sc(guest, guest->mask, word_of(guest, port),
-                 bit_of(guest, port));
+    (void)set_sc(guest, guest->mask, word_of(guest, port), bit_of(guest, port));
 }
 
-int evc_twolevel_take(struct evc_guest *guest, evc_port port)
+int evc_g_twolevel_take(struct evc_guest *guest, evc_port port)
 {
     evc_abi_u64 bit = bit_of(guest, port);
 
@@ -118,7 +117,7 @@ int evc_twolevel_take(struct evc_guest *guest, evc_port port)
            0;
 }
 
-void evc_twolevel_give(struct evc_guest *guest, evc_port port)
+void evc_g_twolevel_give(struct evc_guest *guest, evc_port port)
 {
     /* M4, pairs with G7 */
     (void)set_sc(guest, guest->pending, word_of(guest, port),
@@ -142,7 +141,7 @@ static void select_word(struct evc_guest_vcpu *self, evc_port port)
  * look at its word again before we leave.  Elsewhere the host announces it,
  * which it does only for a port that it finds masked.
  */
-void evc_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
+void evc_g_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
 {
     struct evc_guest *guest = self->guest;
     evc_abi_u32 state = evc_g32_load_rlx(&guest->ports[port].state);
@@ -156,12 +155,12 @@ void evc_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
         evc_state_vcpu(state) == self->index) {
         select_word(self, port);
     } else {
-        evc_twolevel_mask(guest, port);
-        evc_unmask_by_host(self, port);
+        evc_g_twolevel_mask(guest, port);
+        evc_g_unmask_by_host(self, port);
     }
 }
 
-void evc_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port, int own)
+void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port, int own)
 {
     const struct evc_guest *guest = vcpu->guest;
     unsigned word = word_of(guest, port);
@@ -175,7 +174,7 @@ void evc_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port, int own)
 
 /* ---- serving -------------------------------------------------------------------- */
 
-int evc_twolevel_collect(struct evc_guest_vcpu *self)
+int evc_g_twolevel_collect(struct evc_guest_vcpu *self)
 {
     struct evc_guest *guest = self->guest;
 
@@ -212,8 +211,8 @@ static void put_back(struct evc_guest_vcpu *self, evc_port port,
 {
     if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
         return;
-    evc_twolevel_give(self->guest, port); /* M4, pairs with G7 */
-    evc_mask_follow(self, port);          /* M5 */
+    evc_g_twolevel_give(self->guest, port); /* M4, pairs with G7 */
+    evc_g_mask_follow(self, port);          /* M5 */
 }
 
 static void serve_word(struct evc_guest_vcpu *self, unsigned word,
@@ -235,10 +234,10 @@ static void serve_word(struct evc_guest_vcpu *self, unsigned word,
             return;
         }
         self->left--;
-        if (!evc_run(self, port, &state))
+        if (!evc_g_run(self, port, &state))
             put_back(self, port, state);
         if (self->settles)
-            (void)evc_settle_all(self);
+            (void)evc_g_settle_all(self);
     }
 }
 
@@ -250,7 +249,7 @@ static unsigned next_word(evc_abi_u64 selected, unsigned word)
     return evc_lowest(rest ? rest : selected);
 }
 
-void evc_twolevel_serve(struct evc_guest_vcpu *self)
+void evc_g_twolevel_serve(struct evc_guest_vcpu *self)
 {
     const unsigned shift = self->guest->word_shift;
     const unsigned words = 1u << shift; /* as many words as bits in one */

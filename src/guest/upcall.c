@@ -24,14 +24,14 @@ static void account(struct evc_guest_vcpu *self, struct evc_guest_port *p,
     evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
     if (result != EVC_GUEST_DONE) {
         evc_gptr_store_rlx(&p->spurious, evc_gptr_load_rlx(&p->spurious) + 1);
-        evc_storm_spurious(self, port);
+        evc_g_storm_spurious(self, port);
     } else if (p->run != 0) {
         p->run = 0;
         p->level = 0;
     }
 }
 
-int evc_run(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 *state)
+int evc_g_run(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 *state)
 {
     struct evc_guest_port *p = &self->guest->ports[port];
     int result;
@@ -52,16 +52,16 @@ int evc_run(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 *state)
 static int collect(struct evc_guest_vcpu *self)
 {
     if (evc_is_fifo(self->guest))
-        return evc_fifo_collect(self);
-    return evc_twolevel_collect(self);
+        return evc_g_fifo_collect(self);
+    return evc_g_twolevel_collect(self);
 }
 
 static void serve(struct evc_guest_vcpu *self)
 {
     if (evc_is_fifo(self->guest))
-        evc_fifo_serve(self);
+        evc_g_fifo_serve(self);
     else
-        evc_twolevel_serve(self);
+        evc_g_twolevel_serve(self);
     evc_busy_end(self);
 }
 
@@ -78,19 +78,19 @@ static int has_work(const struct evc_guest_vcpu *self)
 /* True: no handler may begin any more, but there is work. */
 static int pass(struct evc_guest_vcpu *self)
 {
-    evc_storm_release(self);
+    evc_g_storm_release(self);
     for (;;) {
         if (is_told(self)) {
             (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
             collect(self);
         }
         if (!has_work(self))
-            return evc_settle_all(self);
+            return evc_g_settle_all(self);
         serve(self);
         if (has_work(self))
             break;
     }
-    (void)evc_settle_all(self);
+    (void)evc_g_settle_all(self);
     return 1;
 }
 

@@ -29,7 +29,7 @@
 #define EVC_WORD_SWAP(at, v, order)  __atomic_exchange_n(at, v, order)
 #define EVC_WORD_OR(at, v, order)    __atomic_fetch_or(at, v, order)
 #define EVC_WORD_AND(at, v, order)   __atomic_fetch_and(at, v, order)
-#define EVC_WORD_CAS(at, expected, v, order)                                   \
+#define EVC_WORD_CAS(at, expected, v, order) \
     __atomic_compare_exchange_n(at, expected, v, 0, order, __ATOMIC_RELAXED)
 #endif
 
@@ -52,45 +52,45 @@
 #error "words of 64 bits must be lock-free: a lock is not shared with the host"
 #endif
 
-#define EVC_G_LOAD(W, ORDER, order)                                            \
-    static inline evc_abi_u##W evc_g##W##_load_##ORDER(const evc_g##W *w)      \
-    {                                                                          \
-        return EVC_WORD_LOAD(&w->raw_, __ATOMIC_##order);                      \
+#define EVC_G_LOAD(W, ORDER, order)                                       \
+    static inline evc_abi_u##W evc_g##W##_load_##ORDER(const evc_g##W *w) \
+    {                                                                     \
+        return EVC_WORD_LOAD(&w->raw_, __ATOMIC_##order);                 \
     }
 
-#define EVC_G_STORE(W, ORDER, order)                                           \
-    static inline void evc_g##W##_store_##ORDER(evc_g##W *w, evc_abi_u##W v)   \
-    {                                                                          \
-        EVC_WORD_STORE(&w->raw_, v, __ATOMIC_##order);                         \
+#define EVC_G_STORE(W, ORDER, order)                                         \
+    static inline void evc_g##W##_store_##ORDER(evc_g##W *w, evc_abi_u##W v) \
+    {                                                                        \
+        EVC_WORD_STORE(&w->raw_, v, __ATOMIC_##order);                       \
     }
 
-#define EVC_G_SWAP(W, ORDER, order)                                            \
-    static inline evc_abi_u##W evc_g##W##_swap_##ORDER(evc_g##W *w,            \
-                                                       evc_abi_u##W v)         \
-    {                                                                          \
-        return EVC_WORD_SWAP(&w->raw_, v, __ATOMIC_##order);                   \
+#define EVC_G_SWAP(W, ORDER, order)                                    \
+    static inline evc_abi_u##W evc_g##W##_swap_##ORDER(evc_g##W *w,    \
+                                                       evc_abi_u##W v) \
+    {                                                                  \
+        return EVC_WORD_SWAP(&w->raw_, v, __ATOMIC_##order);           \
     }
 
-#define EVC_G_SET(W, ORDER, order)                                             \
-    static inline evc_abi_u##W evc_g##W##_set_##ORDER(evc_g##W *w,             \
-                                                      evc_abi_u##W bits)       \
-    {                                                                          \
-        return EVC_WORD_OR(&w->raw_, bits, __ATOMIC_##order);                  \
+#define EVC_G_SET(W, ORDER, order)                                       \
+    static inline evc_abi_u##W evc_g##W##_set_##ORDER(evc_g##W *w,       \
+                                                      evc_abi_u##W bits) \
+    {                                                                    \
+        return EVC_WORD_OR(&w->raw_, bits, __ATOMIC_##order);            \
     }
 
 #define EVC_G_CLEAR(W, ORDER, order)                                           \
     static inline evc_abi_u##W evc_g##W##_clear_##ORDER(evc_g##W *w,           \
                                                         evc_abi_u##W bits)     \
     {                                                                          \
-        return EVC_WORD_AND(&w->raw_, (evc_abi_u##W)~bits, __ATOMIC_##order);  \
+        return EVC_WORD_AND(&w->raw_, (evc_abi_u##W) ~bits, __ATOMIC_##order); \
     }
 
 /* True when *expected was there; otherwise *expected is what was. */
-#define EVC_G_CAS(W, ORDER, order)                                             \
-    static inline int evc_g##W##_cas_##ORDER(                                  \
-        evc_g##W *w, evc_abi_u##W *expected, evc_abi_u##W v)                   \
-    {                                                                          \
-        return EVC_WORD_CAS(&w->raw_, expected, v, __ATOMIC_##order);          \
+#define EVC_G_CAS(W, ORDER, order)                                    \
+    static inline int evc_g##W##_cas_##ORDER(                         \
+        evc_g##W *w, evc_abi_u##W *expected, evc_abi_u##W v)          \
+    {                                                                 \
+        return EVC_WORD_CAS(&w->raw_, expected, v, __ATOMIC_##order); \
     }
 
 /* clang-format off */
@@ -177,7 +177,7 @@ static inline void evc_gptr_store_rlx(evc_gptr *w, evc_abi_uptr v)
 
 /* ---- bits -------------------------------------------------------------------- */
 
-#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) ||        \
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || \
     (defined(__ARM_ARCH) && __ARM_ARCH >= 7) || defined(__riscv_zbb)
 #define EVC_LOWEST32(v) ((unsigned)__builtin_ctz(v))
 #else
