@@ -63,11 +63,9 @@ $cc -Wall -Wextra -Werror -o "$root/shared" "$program" \
 ldd "$root/shared" | grep -q "$root.*libevc\.so\.0" ||
     fail 'the program does not use the installed library'
 
-# -Bstatic for ours only: a static libc is not everybody's.
-static=$(flags --static --libs | sed 's/-levc/-Wl,-Bstatic -levc -Wl,-Bdynamic/')
-# shellcheck disable=SC2046,SC2086
-$cc -Wall -Wextra -Werror -o "$root/static" "$program" \
-    $(flags --cflags) $static
+# shellcheck disable=SC2046
+$cc -static -Wall -Wextra -Werror -o "$root/static" "$program" \
+    $(flags --static --cflags --libs)
 LD_LIBRARY_PATH='' "$root/static"
 ! ldd "$root/static" | grep -q libevc ||
     fail 'the static program wants the shared library'

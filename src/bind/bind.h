@@ -53,8 +53,8 @@ int evc_op_set_priority(struct evc_domain *domain,
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host);
 /* Close all ports; the host's own only if `host`. */
 void evc_ports_close(struct evc_domain *domain, bool host);
-/* Under the lock: back to two-level. 0 or -ENOMEM. */
-int evc_domain_leave_fifo(struct evc_domain *domain);
+/* Under the lock: back to two-level. */
+void evc_domain_leave_fifo(struct evc_domain *domain);
 
 /* Under the lock: what the closed port was bound to is free again. */
 void evc_virq_released(struct evc_domain *domain, uint32_t virq, unsigned vcpu);

@@ -173,11 +173,13 @@ static int reset_begin(struct evc_domain *caller, struct evc_domain *domain)
 
 static int reset_finish(struct evc_domain *domain)
 {
-    int r;
+    int r = 0;
 
     pthread_mutex_lock(&domain->lock);
-    r = domain->table.open > domain->host_ports ? -EAGAIN
-                                                : evc_domain_leave_fifo(domain);
+    if (domain->table.open > domain->host_ports)
+        r = -EAGAIN;
+    else
+        evc_domain_leave_fifo(domain);
     domain->resetting = false;
     pthread_mutex_unlock(&domain->lock);
     return r;

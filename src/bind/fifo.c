@@ -48,11 +48,11 @@ static int enter_fifo(struct evc_domain *domain, struct evc_fifo *fifo)
     next = evc_delivery_create(domain, old->shape, fifo);
     if (next == NULL)
         return -ENOMEM;
+    next->before = old; /* so that going back cannot fail */
     reset_queues(domain);
-    old = evc_delivery_publish(domain, next);
+    (void)evc_delivery_publish(domain, next);
     evc_rcu_wait(); /* senders that are still setting two-level bits */
     save_pending(domain, old);
-    evc_delivery_retire(domain, old);
     return 0;
 }
 
@@ -208,22 +208,17 @@ static void forget_saved(struct evc_domain *domain)
         evc_a64_store_sc(&evc_table_bucket(&domain->table, port)->saved, 0);
 }
 
-int evc_domain_leave_fifo(struct evc_domain *domain)
+void evc_domain_leave_fifo(struct evc_domain *domain)
 {
     struct evc_delivery *old = atomic_load(&domain->delivery);
-    struct evc_delivery *next;
 
     if (old->fifo == NULL)
-        return 0;
-    next = evc_delivery_create(domain, old->shape, NULL);
-    if (next == NULL)
-        return -ENOMEM;
-    old = evc_delivery_publish(domain, next);
+        return;
+    (void)evc_delivery_publish(domain, old->before);
     evc_rcu_wait(); /* senders that are still linking */
     if (!old->ghosts)
         forget_saved(domain);
     evc_delivery_retire(domain, old);
-    return 0;
 }
 
 /* ---- another width ------------------------------------------------------ */

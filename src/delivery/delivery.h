@@ -96,9 +96,10 @@ struct evc_delivery {
     struct evc_table *table; /* the domain's ports */
     evc_info_ptr *info;      /* one a vCPU, the domain's */
     const struct evc_shape *shape;
-    uint8_t *pending, *mask; /* two-level bits, in shared_info */
-    struct evc_fifo *fifo;   /* NULL: two-level */
-    bool ghosts;             /* xen-4.17: saved events are never forgotten */
+    uint8_t *pending, *mask;     /* two-level bits, in shared_info */
+    struct evc_fifo *fifo;       /* NULL: two-level */
+    struct evc_delivery *before; /* FIFO: two-level, which reset goes back to */
+    bool ghosts; /* xen-4.17: saved events are never forgotten */
 };
 
 /* The delivery word of an existing port. */

@@ -173,7 +173,7 @@ void evc_domain_destroy(struct evc_domain *domain)
     await_last_user(domain);
     evc_timers_forget(domain); /* one may have been set while it was dying */
     evc_rcu_wait();            /* who found it, but got no reference any more */
-    evc_delivery_retire(domain, atomic_exchange(&domain->delivery, NULL));
+    evc_domain_leave_fifo(domain);
     domain_free(domain);
     evc_raise_global_virq(engine, VIRQ_DOM_EXC);
 }

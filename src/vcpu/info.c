@@ -53,7 +53,8 @@ int evc_vcpus_create(struct evc_domain *domain)
 
 void evc_vcpus_destroy(struct evc_domain *domain)
 {
-    for (unsigned v = 0; v < domain->vcpus; v++) {
+    /* Without the array it was never counted how many there are. */
+    for (unsigned v = 0; domain->vcpu != NULL && v < domain->vcpus; v++) {
         struct evc_vcpu *vcpu = &domain->vcpu[v];
 
         if (vcpu->info_page != NULL)

@@ -157,7 +157,7 @@ static int start_thread(struct evc_service *service)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&service->thread, NULL, loop, service);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -r;
+    return r == 0 ? 0 : -ENOMEM; /* that is what no thread means */
 }
 
 static struct evc_service *service_create(struct evc_engine *engine, int *r)

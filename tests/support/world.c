@@ -128,6 +128,18 @@ static void domain_shutdown(void *dom, uint32_t vcpu, uint32_t reason)
     guest->shutdown_reason = reason;
 }
 
+static void wait_a_moment(void *dom, uint32_t vcpu, uint64_t deadline)
+{
+    (void)deadline;
+    evc_vcpu_wake(((struct guest *)dom)->dom, vcpu);
+}
+
+static void wake_nobody(void *dom, uint32_t vcpu)
+{
+    (void)dom;
+    (void)vcpu;
+}
+
 static int64_t other_hypercall(void *dom, uint32_t vcpu, uint64_t nr,
                                const uint64_t args[6])
 {
@@ -194,6 +206,8 @@ struct evc_ops world_ops(struct world_config config)
         .policy = config.policy ? ask : NULL,
         .clock = config.real_clock ? NULL : read_clock,
         .timer = config.real_clock ? NULL : set_timer,
+        .wait = config.insomnia ? wait_a_moment : NULL,
+        .wake = config.insomnia ? wake_nobody : NULL,
         .shutdown = domain_shutdown,
         .hypercall = other_hypercall,
         .log = log_line,

@@ -90,6 +90,7 @@ struct world_config {
     enum evc_compat compat;
     bool real_clock; /* and the engine's own thread for timers */
     bool policy;     /* ask world.policy */
+    bool insomnia;   /* whoever would sleep in the engine wakes at once */
 };
 
 /* An engine without domains. */
