@@ -141,9 +141,10 @@ struct evc_ops {
      * @policy: may @caller do this to @target?
      *
      * Thread: the caller's, perhaps under locks: must not call back into the
-     * engine, nor wait for whoever is calling it.  Return 0 or a negative errno (Xen: -EPERM).  Default: a
-     * privileged caller may do all; others whatever concerns themselves alone,
-     * bind what was offered to them, and no PIRQ.
+     * engine, nor wait for whoever is calling it.  Return 0 or a negative
+     * errno (Xen: -EPERM).  Default: a privileged caller may do all; others
+     * whatever concerns themselves alone, bind what was offered to them, and
+     * no PIRQ.
      */
     int (*policy)(void *host, enum evc_action action, evc_domid caller,
                   evc_domid target, uint32_t detail);
@@ -249,15 +250,15 @@ enum evc_layout {
 #define EVC_DOMAIN_PAUSED     0x2u /* starts paused, as Xen creates them */
 
 struct evc_domain_config {
-    uint32_t size;      /* sizeof(struct evc_domain_config) */
-    evc_domid id;       /* 0 .. 0x7fef */
+    uint32_t size; /* sizeof(struct evc_domain_config) */
+    evc_domid id;  /* 0 .. 0x7fef */
     enum evc_layout layout;
-    uint32_t vcpus;     /* 1 .. EVC_MAX_VCPUS */
-    uint32_t max_port;  /* the highest port it may use; UINT32_MAX: no limit */
-    uint32_t nr_pirqs;  /* pirqs are 0 .. nr_pirqs - 1 */
-    uint32_t flags;     /* EVC_DOMAIN_* */
-    void *shared_info;  /* one page, 8-byte aligned, shared with the guest */
-    void *cookie;       /* handed to the domain's callbacks */
+    uint32_t vcpus;    /* 1 .. EVC_MAX_VCPUS */
+    uint32_t max_port; /* the highest port it may use; UINT32_MAX: no limit */
+    uint32_t nr_pirqs; /* pirqs are 0 .. nr_pirqs - 1 */
+    uint32_t flags;    /* EVC_DOMAIN_* */
+    void *shared_info; /* one page, 8-byte aligned, shared with the guest */
+    void *cookie;      /* handed to the domain's callbacks */
 };
 
 /**
@@ -408,8 +409,7 @@ int evc_unmask(struct evc_domain *domain, evc_port port);
  * Return: 0; -EINVAL (port 0, or a dying domain); -EBUSY (in use, or still
  *         LINKED); -ENOSPC (beyond the domain's limit); -ENOMEM.
  */
-int evc_bind_static(struct evc_domain *domain, evc_port port,
-                    evc_domid remote);
+int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote);
 
 /**
  * evc_connect_static() - make two static ports one channel
@@ -457,8 +457,7 @@ void *evc_vcpu_info(const struct evc_domain *domain, uint32_t vcpu);
  * A vCPU that is online moves its vcpu_info itself; one that is not may have it
  * moved by another vCPU of its domain.
  */
-void evc_vcpu_set_online(struct evc_domain *domain, uint32_t vcpu,
-                         bool online);
+void evc_vcpu_set_online(struct evc_domain *domain, uint32_t vcpu, bool online);
 
 /** evc_vcpu_wake() - end its poll or block, whatever it waits for. */
 void evc_vcpu_wake(struct evc_domain *domain, uint32_t vcpu);
@@ -605,12 +604,12 @@ struct evc_port_info {
     uint32_t status; /* EVTCHNSTAT_* */
     uint32_t vcpu;   /* notified vCPU */
     uint32_t priority;
-    evc_domid remote_domain;    /* unbound, interdomain */
-    evc_port remote_port;       /* interdomain */
-    uint32_t irq;               /* pirq, virq: its number */
-    bool host_consumer;         /* the host takes its events */
-    bool pending, masked;       /* as the guest's memory says now */
-    bool linked, saved;         /* FIFO: on a queue; kept back for want of a word */
+    evc_domid remote_domain; /* unbound, interdomain */
+    evc_port remote_port;    /* interdomain */
+    uint32_t irq;            /* pirq, virq: its number */
+    bool host_consumer;      /* the host takes its events */
+    bool pending, masked;    /* as the guest's memory says now */
+    bool linked, saved; /* FIFO: on a queue; kept back for want of a word */
 };
 
 /**

@@ -3,20 +3,26 @@
  * Interrupts on their way in: virtual ones, of a vCPU, of a domain or of the
  * whole machine, and physical ones.
  *
- * Which port a VIRQ is bound to stands in its vCPU (vCPU 0 for those that are not
- * a vCPU's); raisers read it without a lock.  A VIRQ of the machine goes to one
- * domain, its handler, domain 0 at first.
+ * Which port a VIRQ is bound to stands in its vCPU (vCPU 0 for those that are
+ * not a vCPU's); raisers read it without a lock.  A VIRQ of the machine goes to
+ * one domain, its handler, domain 0 at first.
  */
 #include "event.h"
 
-enum class { CLASS_VCPU, CLASS_DOMAIN, CLASS_GLOBAL };
+enum virq_class { CLASS_VCPU, CLASS_DOMAIN, CLASS_GLOBAL };
 
-static enum class class_of(uint32_t virq) {
-    switch (virq){
-        case VIRQ_TIMER : case VIRQ_DEBUG : case VIRQ_XENOPROF : case
-        VIRQ_XENPMU : return CLASS_VCPU;
-        case VIRQ_ARGO : return CLASS_DOMAIN;
-        default : return CLASS_GLOBAL;
+static enum virq_class class_of(uint32_t virq)
+{
+    switch (virq) {
+    case VIRQ_TIMER:
+    case VIRQ_DEBUG:
+    case VIRQ_XENOPROF:
+    case VIRQ_XENPMU:
+        return CLASS_VCPU;
+    case VIRQ_ARGO:
+        return CLASS_DOMAIN;
+    default:
+        return CLASS_GLOBAL;
     }
 }
 
