@@ -38,7 +38,7 @@ static void check(int r, const char *what)
     }
 }
 
-/* ---- two domains, and a channel from the second to the first --------------- */
+/* ---- two domains, and a channel from the second to the first ------------ */
 
 struct guest {
     _Alignas(4096) struct evc_abi_shared_info_x86_64 page;
@@ -110,7 +110,7 @@ static struct channel connect(struct guest *to, struct guest *from)
     return (struct channel){to, from->domain, offer.port, bind.local_port};
 }
 
-/* ---- what a guest does between two sends ------------------------------------ */
+/* ---- what a guest does between two sends -------------------------------- */
 
 static void clear64(uint64_t *word)
 {
@@ -140,7 +140,7 @@ static void take_fifo(struct channel *c)
     clear32(&c->to->words[c->to_port], 0);
 }
 
-/* ---- the rows ----------------------------------------------------------------- */
+/* ---- the rows ----------------------------------------------------------- */
 
 /* The unit: one locked read-modify-write on a line that nobody else wants. */
 static void run_rmw(struct channel *c)
@@ -244,7 +244,7 @@ static void check_rows(struct channel *twolevel, struct channel *fifo)
         check(-1, "the whole path did not raise an upcall");
 }
 
-/* ---- measuring ------------------------------------------------------------------ */
+/* ---- measuring ---------------------------------------------------------- */
 
 static double now_ns(void)
 {

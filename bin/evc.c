@@ -55,7 +55,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     return rc;
 }
 
-/* ---- `evc` itself -------------------------------------------------------- */
+/* ---- `evc` itself ------------------------------------------------------- */
 
 struct choice {
     const struct command *command; /* NULL: none was named */

@@ -63,7 +63,7 @@ typedef uint32_t evc_port;  /* 0 is never a valid port */
 #define EVC_MAX_VCPUS 4096u /* per domain */
 #define EVC_NR_VIRQS  24u
 
-/* ---- the engine ---------------------------------------------------------- */
+/* ---- the engine --------------------------------------------------------- */
 
 /** Which Xen's answers are given where Xen itself is odd: evc-compat(7). */
 enum evc_compat {
@@ -105,8 +105,8 @@ struct evc_ops {
      * @kick: upcall_pending of @vcpu went from 0 to 1: make it run its upcall
      *        when its upcall mask allows, and end its SCHEDOP_block.
      *
-     * Thread: the one that sent, perhaps under locks.  Must not block, must
-     * not call back into the engine.  Spurious kicks are possible, lost ones not.
+     * Thread: the one that sent, perhaps under locks.  Must not block, must not
+     * call back into the engine.  Spurious kicks are possible, lost ones not.
      * Default: nothing (the guest looks by itself, or uses the engine's wait).
      */
     void (*kick)(void *dom, uint32_t vcpu);
@@ -163,7 +163,7 @@ struct evc_ops {
     /** @pirq_eoi: the guest has served the interrupt.  Thread: as the call. */
     void (*pirq_eoi)(void *dom, uint32_t pirq);
 
-    /** @pirq_affinity: interrupts of @pirq are now for @vcpu.  As @pirq_bind. */
+    /** @pirq_affinity: interrupts of @pirq are for @vcpu.  As @pirq_bind. */
     void (*pirq_affinity)(void *dom, uint32_t pirq, uint32_t vcpu);
 
     /**
@@ -237,7 +237,7 @@ int evc_engine_create(const struct evc_ops *ops, void *host,
  */
 void evc_engine_destroy(struct evc_engine *engine);
 
-/* ---- domains ------------------------------------------------------------- */
+/* ---- domains ------------------------------------------------------------ */
 
 /** The layout of what a domain shares with its host: <evc/abi/layouts.h>. */
 enum evc_layout {
@@ -300,7 +300,8 @@ void evc_domain_kill(struct evc_domain *domain);
 void evc_domain_destroy(struct evc_domain *domain);
 
 /**
- * evc_domain_pause() / evc_domain_unpause() - keep a domain's vCPUs from running
+ * evc_domain_pause() / evc_domain_unpause() - keep a domain's vCPUs from
+ * running
  * @domain: domain
  *
  * Counted.  The engine itself runs no vCPU: to it, paused means only that the
@@ -353,7 +354,7 @@ evc_domid evc_domain_id(const struct evc_domain *domain);
 void *evc_domain_cookie(const struct evc_domain *domain);
 struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id);
 
-/* ---- what guests ask ----------------------------------------------------- */
+/* ---- what guests ask ---------------------------------------------------- */
 
 /**
  * evc_hypercall() - one hypercall of a guest, arguments in its own memory
@@ -421,7 +422,7 @@ int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote);
 int evc_connect_static(struct evc_domain *a, evc_port port_a,
                        struct evc_domain *b, evc_port port_b);
 
-/* ---- vCPUs and time ------------------------------------------------------ */
+/* ---- vCPUs and time ----------------------------------------------------- */
 
 /** What a vCPU does, as far as the engine knows. */
 enum evc_vcpu_state {
@@ -484,7 +485,7 @@ void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns);
  */
 uint64_t evc_timers_run(struct evc_engine *engine);
 
-/* ---- interrupts ---------------------------------------------------------- */
+/* ---- interrupts --------------------------------------------------------- */
 
 /** evc_raise_vcpu_virq() - a per-vCPU VIRQ. Return: 0; -EINVAL; -ENOENT. */
 int evc_raise_vcpu_virq(struct evc_domain *domain, uint32_t vcpu,
@@ -519,7 +520,7 @@ int evc_raise_pirq(struct evc_domain *domain, uint32_t pirq);
  */
 int evc_pirq_eoi(struct evc_domain *domain, uint32_t pirq, bool unmask);
 
-/* ---- host ends: channels whose consumer is the embedder itself ------------ */
+/* ---- host ends: channels whose consumer is the embedder itself ---------- */
 
 /**
  * evc_host_listen() - open a port of @domain whose consumer is the host
@@ -546,7 +547,8 @@ int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
                     struct evc_host **out);
 
 /**
- * evc_host_connect() - bind a host end to a port that @domain offers to @offered
+ * evc_host_connect() - bind a host end to a port that @domain offers to
+ * @offered
  * @domain:  the guest that allocated @port
  * @port:    an unbound port, offered to @offered
  * @offered: the id in whose name the host acts
@@ -596,7 +598,7 @@ int evc_host_send_fd(struct evc_host *host);
  */
 void evc_host_close(struct evc_host *host);
 
-/* ---- looking ------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------ */
 
 /** Everything a tool may want to know of a port, at one moment. */
 struct evc_port_info {
@@ -639,7 +641,7 @@ void evc_domain_info(struct evc_domain *domain, struct evc_domain_info *out);
 /** evc_domain_next() - the next domain id above @after (-1: first), or -1. */
 int evc_domain_next(struct evc_engine *engine, int after);
 
-/* ---- counting ------------------------------------------------------------ */
+/* ---- counting ----------------------------------------------------------- */
 
 /** What happened to the events sent to a port, since counting was on. */
 struct evc_counts {

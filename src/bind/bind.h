@@ -3,8 +3,8 @@
  * Binding: what opens, joins, moves, changes and closes ports.
  *
  *   here                  there                   if it were weaker
- *   --------------------  ----------------------  ------------------------------
- *   C1 store channel  sc  C2 load channel    acq  (port/) half a binding is used
+ *   --------------------  ----------------------  -----------------------------
+ *   C1 store channel  sc  C2 load channel    acq  half a binding is used
  *   X1 free channel   sc  X2 clear pending    sc  a closed port stays pending
  */
 #ifndef EVC_BIND_BIND_H
@@ -13,9 +13,9 @@
 #include "event.h"
 #include "vcpu.h"
 
-/* ---- one port, under the domain's lock (port.c) ----------------------------------- */
+/* ---- one port, under the domain's lock (port.c) ------------------------- */
 
-/* The lowest port that may be used, not yet taken. -EINVAL, -ENOSPC, -ENOMEM. */
+/* The lowest port that may be used, not taken. -EINVAL, -ENOSPC, -ENOMEM. */
 int evc_port_lowest(struct evc_domain *domain);
 /* Take it: everything about it is default but its channel and its vCPU. */
 void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
@@ -26,7 +26,7 @@ bool evc_port_linked(const void *domain, uint32_t port);
 /* The highest port that the domain may use now. */
 uint32_t evc_port_limit(const struct evc_domain *domain);
 
-/* ---- the operations (bind.c, irq.c, close.c, fifo.c) --------------------------------- */
+/* ---- the operations (bind.c, irq.c, close.c, fifo.c) -------------------- */
 
 int evc_op_alloc_unbound(struct evc_domain *caller,
                          struct evtchn_alloc_unbound *arg);
@@ -47,7 +47,7 @@ int evc_op_expand_array(struct evc_domain *domain,
 int evc_op_set_priority(struct evc_domain *domain,
                         const struct evtchn_set_priority *arg);
 
-/* ---- closing --------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------ */
 
 /* Close a port, whatever it is, the host's own too if `host`. 0 or -EINVAL. */
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host);

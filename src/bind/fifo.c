@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's ABI: to FIFO by the first init_control, growing by expand_array, back
- * to two-level by reset, and to another width by the host.
+ * A domain's ABI: to FIFO by the first init_control, growing by expand_array,
+ * back to two-level by reset, and to another width by the host.
  */
 #include "bind.h"
 

@@ -3,9 +3,10 @@
  * Host ends: channels whose one end is the embedder itself.
  *
  * Two kinds.  A *listening* end owns a port of a domain, as Xen's own ports do:
- * guests bind to it with bind_interdomain.  A *connected* end hangs on a port that
- * a guest has offered.  Either way the end stands in the bucket, beside the port it
- * is kept with, and a sender finds it there under RCU (event/hostend.c).
+ * guests bind to it with bind_interdomain.  A *connected* end hangs on a port
+ * that a guest has offered.  Either way the end stands in the bucket, beside
+ * the port it is kept with, and a sender finds it there under RCU
+ * (event/hostend.c).
  */
 #include "bind.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Binding interrupts.  Whether a domain may have a physical one, and whether its
- * line is shared, the embedder's back end says.
+ * Binding interrupts.  Whether a domain may have a physical one, and whether
+ * its line is shared, the embedder's back end says.
  */
 #include "bind.h"
 

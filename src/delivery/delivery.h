@@ -28,7 +28,7 @@
 #define EVC_FIFO_QUEUES     16u
 #define EVC_FIFO_PORTS      (EVC_FIFO_PAGES * EVC_FIFO_PAGE_PORTS)
 
-/* ---- what a post did ----------------------------------------------------- */
+/* ---- what a post did ---------------------------------------------------- */
 
 enum {
     EVC_POST_EDGE = 1,    /* PENDING went 0 -> 1: pollers are to be woken */
@@ -48,7 +48,7 @@ static inline unsigned evc_post_vcpu(unsigned post)
     return post >> 16;
 }
 
-/* ---- state --------------------------------------------------------------- */
+/* ---- state -------------------------------------------------------------- */
 
 /* The layout of shared_info, in the numbers that senders need. */
 struct evc_shape {
@@ -112,7 +112,7 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
     return evc_a32_load_rlx(&bucket->delivery[port % 64]);
 }
 
-/* ---- each ABI (twolevel.c, fifo.c) ---------------------------------------- */
+/* ---- each ABI (twolevel.c, fifo.c) -------------------------------------- */
 
 unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port);
 unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port);
@@ -130,7 +130,7 @@ void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
 /* The port's event word, NULL where its page is missing. */
 evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port);
 
-/* ---- both ABIs -------------------------------------------------------------- */
+/* ---- both ABIs ---------------------------------------------------------- */
 
 /*
  * Set an existing port pending on its notify vCPU.
@@ -158,7 +158,7 @@ bool evc_post_is_pending(const struct evc_delivery *to, uint32_t port);
 bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
 bool evc_post_is_linked(const struct evc_delivery *to, uint32_t port);
 
-/* ---- for binders, under the domain's lock -------------------------------- */
+/* ---- for binders, under the domain's lock ------------------------------- */
 
 /* Queues for `vcpus` vCPUs, without blocks or pages. NULL: no memory. */
 struct evc_fifo *evc_fifo_create(unsigned vcpus);

@@ -8,21 +8,21 @@
  * from its memory is ever used as an index or bounds a loop.
  *
  * A port that needs no linking costs one read-modify-write and no lock.  One
- * that does is marked (PENDING and LINKED in one step) and linked under the lock
- * of its queue, so that the tail of a queue can only become LINKED again under
- * that lock: without it, a tail that was taken and raised again meanwhile would
- * be linked behind itself.  A port that changes queues takes both locks, and
- * `moving`, which keeps its `last` still.
+ * that does is marked (PENDING and LINKED in one step) and linked under the
+ * lock of its queue, so that the tail of a queue can only become LINKED again
+ * under that lock: without it, a tail that was taken and raised again meanwhile
+ * would be linked behind itself.  A port that changes queues takes both locks,
+ * and `moving`, which keeps its `last` still.
  *
  * Ordering table.  The partners with G are the guest's (guest/fifo.c).
  *
  *   here                 there                  if it were weaker
- *   -------------------  ---------------------  --------------------------------
- *   F1 mark word     sc  G5 clear pending       merged event without its payload
+ *   -------------------  ---------------------  -------------------------------
+ *   F1 mark word     sc  G5 clear pending       merged event lacks its payload
  *   F1 mark word     sc  V1 clear masked    sc  post sees "masked", unmask sees
  *                                               "nothing pending": event lost
  *   F2 store head   rel  G4 read head           guest follows the old list
- *   F3 link tail     sc  G4 take link           guest finds a port not yet marked
+ *   F3 link tail     sc  G4 take link           guest finds an unmarked port
  *   F4 set ready     sc  G2 take ready          guest looks at head too early
  *   P4 set upcall    sc  G1 take upcall         guest sleeps over a ready bit
  *   S1 set saved     sc  E1 store page      sc  event kept back, page thought
@@ -48,7 +48,7 @@
 /* How often a step is tried again while the guest keeps changing the word. */
 #define TRIES 4
 
-/* ---- words and pages ------------------------------------------------------ */
+/* ---- words and pages ---------------------------------------------------- */
 
 evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port)
 {
@@ -90,13 +90,13 @@ static evc_a32 *save(const struct evc_delivery *to, uint32_t port, bool *again)
     return word != NULL && evc_fifo_take_saved(to, port) ? word : NULL;
 }
 
-/* ---- marking --------------------------------------------------------------- */
+/* ---- marking ------------------------------------------------------------ */
 
 /*
  * Set PENDING and, where the event is neither masked nor linked, LINKED: in one
  * step, or, against a guest that keeps changing the word, in two that cannot
- * fail.  `set` is PENDING, or 0 where it has been set before: then an event that
- * the guest has taken meanwhile is left alone.
+ * fail.  `set` is PENDING, or 0 where it has been set before: then an event
+ * that the guest has taken meanwhile is left alone.
  *
  * Returns the word before; without MASKED and LINKED in it, the caller has set
  * LINKED and is the one to link.
@@ -143,7 +143,7 @@ static bool link_behind(evc_a32 *tail, uint32_t port)
     return false;
 }
 
-/* ---- linking --------------------------------------------------------------- */
+/* ---- linking ------------------------------------------------------------ */
 
 static struct evc_block *block_of(const struct evc_fifo *fifo, unsigned vcpu)
 {
@@ -289,7 +289,7 @@ static bool find_block(struct linking *l)
     return l->block != NULL;
 }
 
-/* ---- the operations -------------------------------------------------------- */
+/* ---- the operations ----------------------------------------------------- */
 
 unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port)
 {
@@ -349,7 +349,7 @@ void evc_fifo_clear(const struct evc_delivery *to, uint32_t port)
         (void)evc_fifo_take_saved(to, port);
 }
 
-/* ---- for binders ----------------------------------------------------------- */
+/* ---- for binders -------------------------------------------------------- */
 
 struct evc_fifo *evc_fifo_create(unsigned vcpus)
 {

@@ -6,13 +6,13 @@
  * Ordering table.  The partners with G are the guest's (guest/twolevel.c).
  *
  *   here                 there                 if it were weaker
- *   -------------------  --------------------  ---------------------------------
+ *   -------------------  --------------------  --------------------------------
  *   P1 set pending   sc  U2 read pending   sc  post sees "masked", unmask sees
  *   P2 read mask     sc  U1 clear mask     sc  "nothing pending": event lost
  *   P1 set pending       G3 clear pending      merged event without its payload
  *   P3 set selector      G2 take selector      guest scans the word too early
  *   P4 set upcall        G1 take upcall        guest sleeps over a selector bit
- *   P1 set pending   sc  I1 move info      sc  event announced at the old place,
+ *   P1 set pending   sc  I1 move info      sc  event told at the old place,
  *   P5 read info     sc  (engine/vcpu.c)       after the guest has rescanned
  *   P1 set pending   sc  W1 poll counted   sc  poller asleep over its event
  *   W2 read pollers  sc  (engine/wait.c)

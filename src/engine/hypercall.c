@@ -122,7 +122,7 @@ static int64_t event_channel_op(struct evc_domain *domain, uint32_t vcpu,
     return r;
 }
 
-/* Hypercall 16: command and argument in one struct, the first ten operations. */
+/* Hypercall 16: command and argument in one struct, first ten operations. */
 static int64_t event_channel_op_compat(struct evc_domain *domain, uint32_t vcpu,
                                        uint64_t at)
 {

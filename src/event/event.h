@@ -11,7 +11,7 @@
 
 #include "state.h"
 
-/* ---- posting (send.c) ------------------------------------------------------- */
+/* ---- posting (send.c) --------------------------------------------------- */
 
 /* The same for one that comes from the host, counted where that is on. */
 void evc_domain_raise(struct evc_domain *domain, uint32_t port);
@@ -34,7 +34,7 @@ static inline unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
     return post;
 }
 
-/* ---- telling (wake.c) --------------------------------------------------------- */
+/* ---- telling (wake.c) --------------------------------------------------- */
 
 /* An upcall became due on a vCPU: let it be seen. */
 void evc_vcpu_kick(struct evc_vcpu *vcpu);
@@ -42,13 +42,13 @@ void evc_vcpu_kick(struct evc_vcpu *vcpu);
 void evc_wake_pollers(struct evc_domain *domain, uint32_t port);
 void evc_wake_all(struct evc_domain *domain);
 
-/* ---- interrupts (raise.c) ------------------------------------------------------ */
+/* ---- interrupts (raise.c) ----------------------------------------------- */
 
 bool evc_virq_is_vcpu(uint32_t virq);
 bool evc_virq_is_global(uint32_t virq);
 bool evc_virq_is_handler(const struct evc_domain *domain, uint32_t virq);
 
-/* ---- host ends (hostend.c) ------------------------------------------------------ */
+/* ---- host ends (hostend.c) ---------------------------------------------- */
 
 /*
  * A guest has sent to the host end kept with `port` of `domain`; inside RCU.

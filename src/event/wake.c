@@ -4,9 +4,9 @@
  * engine.
  *
  *    here                  there                   if it were weaker
- *    --------------------  ----------------------  ------------------------------
- *    W2 read pollers   sc  W1 count poller     sc  poller asleep over its event
- *    K2 read waiting   sc  K1 store waiting    sc  sleeper asleep over its upcall
+ *    --------------------  ----------------------  ----------------------------
+ *    W2 read pollers   sc  W1 count poller     sc  sleeps over its event
+ *    K2 read waiting   sc  K1 store waiting    sc  sleeps over its upcall
  *    K3 test upcall    sc  P4 set upcall       sc  (vcpu/wait.c, delivery/)
  */
 #include "event.h"

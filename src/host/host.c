@@ -24,7 +24,7 @@ uint64_t evc_host_clock(void)
     return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
 }
 
-/* ---- spinning ------------------------------------------------------------ */
+/* ---- spinning ----------------------------------------------------------- */
 
 static inline void relax(void)
 {
@@ -48,7 +48,7 @@ void evc_spin_wait(evc_spin *spin)
     }
 }
 
-/* ---- sleeping ------------------------------------------------------------ */
+/* ---- sleeping ----------------------------------------------------------- */
 
 int evc_sleeper_init(struct evc_sleeper *sleeper)
 {
@@ -101,7 +101,7 @@ void evc_sleeper_wake(struct evc_sleeper *sleeper)
     pthread_mutex_unlock(&sleeper->lock);
 }
 
-/* ---- eventfd ------------------------------------------------------------- */
+/* ---- eventfd ------------------------------------------------------------ */
 
 int evc_eventfd_create(void)
 {

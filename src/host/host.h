@@ -24,7 +24,7 @@ struct evc_sleeper {
 
 int evc_sleeper_init(struct evc_sleeper *sleeper);
 void evc_sleeper_finish(struct evc_sleeper *sleeper);
-/* Until woken, or `deadline` of evc_host_clock(); 0: for as long as it takes. */
+/* Until woken, or `deadline` of evc_host_clock(); 0: as long as it takes. */
 void evc_sleeper_sleep(struct evc_sleeper *sleeper, uint64_t deadline);
 void evc_sleeper_wake(struct evc_sleeper *sleeper);
 

@@ -30,7 +30,7 @@
 #define EVC_SHELVES       32u
 #define EVC_PORTS_MAX     (EVC_SHELVES * EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
 
-/* ---- the channel word ---------------------------------------------------- */
+/* ---- the channel word --------------------------------------------------- */
 
 /*
  *   bits  0-3   kind
@@ -83,7 +83,7 @@ static inline uint32_t evc_chan_number(uint64_t chan)
     return (uint32_t)(chan >> 32);
 }
 
-/* ---- the delivery word --------------------------------------------------- */
+/* ---- the delivery word -------------------------------------------------- */
 
 /* bits 0-15 the notified vCPU, 16-19 the priority. */
 #define EVC_DELIVERY_NONE    UINT32_MAX
@@ -104,7 +104,7 @@ static inline unsigned evc_delivery_priority(uint32_t delivery)
     return delivery >> 16 & 15;
 }
 
-/* ---- the table ----------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 struct evc_port_counters; /* engine/count.c */
 struct evc_host;          /* engine/host.c */
@@ -182,7 +182,7 @@ static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,
     evc_a64_store_sc(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
 }
 
-/* ---- for binders, under the domain's lock -------------------------------- */
+/* ---- for binders, under the domain's lock ------------------------------- */
 
 /* Is the event word of a closed port still LINKED? */
 typedef bool evc_linked_fn(const void *arg, uint32_t port);

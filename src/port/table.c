@@ -97,7 +97,7 @@ void evc_table_finish(struct evc_table *table)
     memset(table, 0, sizeof(*table));
 }
 
-/* ---- bits ---------------------------------------------------------------- */
+/* ---- bits --------------------------------------------------------------- */
 
 static unsigned lowest_bit(uint64_t word)
 {
@@ -161,9 +161,9 @@ void evc_table_release(struct evc_table *table, uint32_t port)
     table->open--;
 }
 
-/* ---- searching ----------------------------------------------------------- */
+/* ---- searching ---------------------------------------------------------- */
 
-/* The lowest port without its used bit, perhaps one that is still to be made. */
+/* The lowest port without its used bit, perhaps one still to be made. */
 static uint32_t lowest_free(const struct evc_table *table)
 {
     uint32_t shelves = ~table->full;

@@ -11,7 +11,7 @@
 
 #include "world.h"
 
-/* ---- the turn ------------------------------------------------------------ */
+/* ---- the turn ----------------------------------------------------------- */
 
 /* Runner: wait until the actor gives the turn back. */
 static void await_turn(struct evc_actor *actor)
@@ -52,7 +52,7 @@ static void return_turn(struct evc_actor *actor, enum evc_actor_state state)
     pthread_mutex_unlock(&world->lock);
 }
 
-/* ---- on the actor's thread ----------------------------------------------- */
+/* ---- on the actor's thread ---------------------------------------------- */
 
 static void *actor_main(void *data)
 {
@@ -107,7 +107,7 @@ void evc_actor_wait(struct evc_actor *actor, uint64_t deadline)
     actor->woken = false;
 }
 
-/* ---- on the runner's thread ---------------------------------------------- */
+/* ---- on the runner's thread --------------------------------------------- */
 
 int evc_actor_create(struct evc_dom *dom, unsigned vcpu, struct evc_actor **out)
 {

@@ -15,7 +15,7 @@
 #define SHUTDOWN_TIME (50 * EVC_WORLD_MS)
 #define MAX_SERVERS   8u
 
-/* ---- domains ------------------------------------------------------------- */
+/* ---- domains ------------------------------------------------------------ */
 
 static int64_t create(struct evc_script *script, struct evc_dom *dom)
 {
@@ -81,7 +81,7 @@ static int64_t shut_down(struct evc_script *script, struct evc_dom *dom)
     return 0;
 }
 
-/* ---- rights -------------------------------------------------------------- */
+/* ---- rights ------------------------------------------------------------- */
 
 static int64_t set_target(struct evc_script *script, struct evc_dom *dom)
 {
@@ -120,7 +120,7 @@ static int64_t irq_permission(struct evc_script *script, struct evc_dom *dom)
     return evc_pirq_allow(dom, pirq, allow);
 }
 
-/* ---- device model servers ------------------------------------------------ */
+/* ---- device model servers ----------------------------------------------- */
 
 /* One port of Xen's own for each vCPU, for dom0 to bind to; or none. */
 static int open_ports(struct evc_dom *dom)
@@ -160,7 +160,7 @@ static int64_t ioreq_server(struct evc_script *script, struct evc_dom *dom)
     return rc;
 }
 
-/* ---- the table ----------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 typedef int64_t admin(struct evc_script *script, struct evc_dom *dom);
 

@@ -13,7 +13,7 @@
 #define MULTICALL_MAX 16u
 #define MULTICALL_AT  2048u /* the list in the actor's buffer */
 
-/* ---- repeat N OP... : stops at the first failure; $i counts from 0 ------- */
+/* ---- repeat N OP... : stops at the first failure; $i counts from 0 ------ */
 
 struct repeat {
     struct evc_script *script;
@@ -61,7 +61,7 @@ void evc_batch_repeat(struct evc_script *script, unsigned at)
     evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- multicall OP... ; OP... ; ... --------------------------------------- */
+/* ---- multicall OP... ; OP... ; ... -------------------------------------- */
 
 /* multicall_entry: op, result, args[6], each a word of the guest */
 static uint8_t *entry_word(const struct evc_actor *actor, unsigned entry,
@@ -125,7 +125,7 @@ void evc_batch_multicall(struct evc_script *script, unsigned at)
     }
 }
 
-/* ---- ports dom= : every port that is not closed -------------------------- */
+/* ---- ports dom= : every port that is not closed ------------------------- */
 
 static int64_t ask_status(struct evc_actor *actor, unsigned dom, uint32_t port)
 {

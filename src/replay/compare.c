@@ -116,7 +116,7 @@ bool evc_compare_has_answers(const struct evc_file *file)
     return false;
 }
 
-/* ---- complaints ---------------------------------------------------------- */
+/* ---- complaints --------------------------------------------------------- */
 
 static bool contains(struct side side, const struct evc_line *wanted)
 {
@@ -158,7 +158,7 @@ bool evc_compare_complaint(const struct evc_file *file,
     return false;
 }
 
-/* ---- differences --------------------------------------------------------- */
+/* ---- differences -------------------------------------------------------- */
 
 static void print_line(char sign, const struct evc_line *line)
 {

@@ -44,7 +44,7 @@ void evc_dom_forget_fifo(struct evc_dom *dom)
         dom->fifo.control_page[v] = -1;
 }
 
-/* ---- memory -------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------- */
 
 static void *zero_pages(unsigned count)
 {
@@ -80,7 +80,7 @@ static int allocate_memory(struct evc_dom *dom)
     return 0;
 }
 
-/* ---- creating ------------------------------------------------------------ */
+/* ---- creating ----------------------------------------------------------- */
 
 static int create_handle(struct evc_dom *dom, uint32_t max_port)
 {
@@ -167,7 +167,7 @@ int evc_dom_create(struct evc_world *world, unsigned id, unsigned vcpus,
     return rc;
 }
 
-/* ---- ending -------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------- */
 
 /* Nobody acts in it any more, and Xen's own ports are gone. */
 static void bring_down(struct evc_dom *dom)

@@ -16,7 +16,7 @@
 
 #include "script.h"
 
-/* ---- what is said on stderr ---------------------------------------------- */
+/* ---- what is said on stderr --------------------------------------------- */
 
 static bool progress_shown; /* there is one terminal */
 
@@ -57,7 +57,7 @@ void evc_file_error(const char *path, size_t line, const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* ---- lines --------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 bool evc_line_next(const char *text, size_t size, size_t *at,
                    struct evc_line *line)
@@ -109,7 +109,7 @@ static int check_lines(const struct evc_file *file)
     return 0;
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 static int read_all(struct evc_file *file, int fd, size_t size)
 {
@@ -177,7 +177,7 @@ void evc_file_finish(struct evc_file *file)
     *file = (struct evc_file){.path = file->path};
 }
 
-/* ---- replacing ----------------------------------------------------------- */
+/* ---- replacing ---------------------------------------------------------- */
 
 static int write_all(int fd, const char *text, size_t size)
 {

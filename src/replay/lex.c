@@ -51,7 +51,7 @@ void evc_script_split(struct evc_script *script, const char *line,
         script->token[count + k] = "";
 }
 
-/* ---- values -------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 void evc_script_set(struct evc_script *script, const char *name, uint64_t value)
 {
@@ -148,7 +148,7 @@ uint64_t evc_script_value(struct evc_script *script, const char *text)
     return value;
 }
 
-/* ---- arguments ----------------------------------------------------------- */
+/* ---- arguments ---------------------------------------------------------- */
 
 const char *evc_script_text_in(const struct evc_script *script, const char *key,
                                unsigned from, unsigned to)

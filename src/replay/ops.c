@@ -77,7 +77,7 @@ static bool is_known(const struct evc_op *op)
     return op->cmd >= 0 && op->cmd < OPS;
 }
 
-/* ---- the argument -------------------------------------------------------- */
+/* ---- the argument ------------------------------------------------------- */
 
 static int find_op(const char *name)
 {
@@ -176,7 +176,7 @@ void evc_op_prepare(struct evc_script *script, struct evc_op *op,
     memcpy(op->before, argument, EVC_OP_BYTES);
 }
 
-/* ---- the hypercall ------------------------------------------------------- */
+/* ---- the hypercall ------------------------------------------------------ */
 
 /* "arg=": another pointer than the one to the argument */
 static uint64_t pointer(struct evc_script *script, const uint8_t *argument,
@@ -237,7 +237,7 @@ int64_t evc_op_issue(struct evc_script *script, struct evc_actor *actor,
                                (uint64_t)(int64_t)op->cmd, address, 0);
 }
 
-/* ---- the answer ---------------------------------------------------------- */
+/* ---- the answer --------------------------------------------------------- */
 
 const char *evc_op_out(const struct evc_op *op, const uint8_t *argument,
                        uint64_t *value)
@@ -352,7 +352,7 @@ void evc_op_report(struct evc_script *script, const struct evc_op *op,
     evc_op_note_array(evc_script_dom(script), op);
 }
 
-/* ---- the statement ------------------------------------------------------- */
+/* ---- the statement ------------------------------------------------------ */
 
 struct single {
     struct evc_script *script;

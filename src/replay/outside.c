@@ -17,7 +17,7 @@
 #define BEGIN_TIME  (5 * EVC_WORLD_MS) /* until an asynchronous call sleeps */
 #define LINE_ON_TAP 1u /* the one interrupt line that the oracle can raise */
 
-/* ---- upcall -------------------------------------------------------------- */
+/* ---- upcall ------------------------------------------------------------- */
 
 /* Open the door for upcalls, enter and leave Xen, close the door. */
 static void upcall_job(struct evc_actor *actor, void *data)
@@ -45,7 +45,7 @@ static void upcall(struct evc_script *script)
         evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- poll, block --------------------------------------------------------- */
+/* ---- poll, block -------------------------------------------------------- */
 
 /* In the actor's buffer: its job must outlive the statement. */
 struct wait_call {
@@ -169,7 +169,7 @@ static void block(struct evc_script *script)
     wait_statement(script, SCHEDOP_block, 0, 0);
 }
 
-/* ---- raise --------------------------------------------------------------- */
+/* ---- raise -------------------------------------------------------------- */
 
 /* A singleshot timer of the acting vCPU. */
 static int64_t raise_timer(struct evc_script *script)
@@ -220,7 +220,7 @@ static void raise(struct evc_script *script)
     evc_script_answer(script, rc);
 }
 
-/* ---- register_vcpu_info -------------------------------------------------- */
+/* ---- register_vcpu_info ------------------------------------------------- */
 
 static void move_info(struct evc_dom *dom, unsigned vcpu, unsigned page,
                       uint32_t offset)
@@ -255,7 +255,7 @@ static void register_vcpu_info(struct evc_script *script)
     evc_script_answer(script, rc);
 }
 
-/* ---- the table ----------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 bool evc_outside_statement(struct evc_script *script, const char *verb)
 {

@@ -52,7 +52,7 @@ static void port_flag(struct evc_script *script, bool mask, bool set)
     evc_script_answer(script, 0);
 }
 
-/* ---- queues -------------------------------------------------------------- */
+/* ---- queues ------------------------------------------------------------- */
 
 /* Give up an event's link: returns the port it pointed at. */
 static uint32_t unlink_word(uint32_t *word)
@@ -134,7 +134,7 @@ static void clear_ready(struct evc_script *script)
                   __atomic_fetch_and(&block->ready, keep, __ATOMIC_SEQ_CST));
 }
 
-/* ---- the handler of an upcall -------------------------------------------- */
+/* ---- the handler of an upcall ------------------------------------------- */
 
 static void scan_word(struct evc_script *script, unsigned word, unsigned bits)
 {
@@ -213,7 +213,7 @@ static void handle_statement(struct evc_script *script)
     evc_own_scan(script);
 }
 
-/* ---- fields and pages ---------------------------------------------------- */
+/* ---- fields and pages --------------------------------------------------- */
 
 /* The vcpu_info of the vCPU in "vcpu=", or of the one that acts. */
 static uint8_t *info_of(struct evc_script *script)
@@ -266,7 +266,7 @@ static void poke(struct evc_script *script)
     evc_script_answer(script, 0);
 }
 
-/* ---- the table ----------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 static void mask(struct evc_script *script)
 {

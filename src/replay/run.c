@@ -15,7 +15,7 @@
 #include "replay.h"
 #include "script.h"
 
-/* ---- one scenario -------------------------------------------------------- */
+/* ---- one scenario ------------------------------------------------------- */
 
 /* dom0's vCPUs are started up to the highest that a "d0.N" names. */
 static unsigned count_vcpus(const struct evc_file *file)
@@ -91,7 +91,7 @@ static int run_scenario(const struct evc_replay_options *options,
     return rc ? -1 : 0;
 }
 
-/* ---- exceptions ---------------------------------------------------------- */
+/* ---- exceptions --------------------------------------------------------- */
 
 /* "name" of "dir/name.evt", and how long it is */
 static const char *name_of(const char *path, size_t *length)
@@ -146,7 +146,7 @@ static char *find_exception(const struct evc_replay_options *options,
     return reason;
 }
 
-/* ---- what to make of a trace --------------------------------------------- */
+/* ---- what to make of a trace -------------------------------------------- */
 
 static void tell(const struct evc_replay_options *options, const char *path,
                  const char *what)
@@ -233,7 +233,7 @@ static void replay_file(const struct evc_replay_options *options,
     evc_file_finish(&file);
 }
 
-/* ---- directories --------------------------------------------------------- */
+/* ---- directories -------------------------------------------------------- */
 
 static int is_scenario(const struct dirent *entry)
 {

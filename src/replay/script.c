@@ -33,7 +33,7 @@ void evc_script_answer(struct evc_script *script, int64_t rc)
     evc_trace_raw(script->trace, "\n", 1);
 }
 
-/* ---- hypercalls ---------------------------------------------------------- */
+/* ---- hypercalls --------------------------------------------------------- */
 
 void evc_script_run(struct evc_script *script, evc_job *job, void *data)
 {
@@ -63,7 +63,7 @@ int64_t evc_script_call(struct evc_script *script, uint64_t nr, uint64_t a,
     return call.rc;
 }
 
-/* ---- dispatch ------------------------------------------------------------ */
+/* ---- dispatch ----------------------------------------------------------- */
 
 static void guest_statement(struct evc_script *script)
 {

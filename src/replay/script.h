@@ -39,14 +39,14 @@ struct evc_script {
     unsigned vars;
 };
 
-/* ---- script.c ------------------------------------------------------------ */
+/* ---- script.c ----------------------------------------------------------- */
 
 /* Run one statement and print what it answered and what has changed. */
 void evc_script_statement(struct evc_script *script, const char *line,
                           size_t length);
 void evc_script_finish(struct evc_script *script);
 
-/* ---- lex.c --------------------------------------------------------------- */
+/* ---- lex.c -------------------------------------------------------------- */
 
 void evc_script_split(struct evc_script *script, const char *line,
                       size_t length);
@@ -67,7 +67,7 @@ uint64_t evc_script_number(struct evc_script *script, const char *key,
 bool evc_script_flag(const struct evc_script *script, const char *name);
 bool evc_script_is(const char *a, const char *b);
 
-/* ---- who and how --------------------------------------------------------- */
+/* ---- who and how -------------------------------------------------------- */
 
 struct evc_dom *evc_script_dom(const struct evc_script *script);
 struct evc_actor *evc_script_actor(const struct evc_script *script);
@@ -80,7 +80,7 @@ int64_t evc_script_call(struct evc_script *script, uint64_t nr, uint64_t a,
 /* "= RC" and a newline */
 void evc_script_answer(struct evc_script *script, int64_t rc);
 
-/* ---- statements, a file each --------------------------------------------- */
+/* ---- statements, a file each -------------------------------------------- */
 
 void evc_ops_statement(struct evc_script *script, unsigned at, bool compat);
 void evc_batch_repeat(struct evc_script *script, unsigned at);
@@ -91,7 +91,7 @@ void evc_own_scan(struct evc_script *script);
 bool evc_outside_statement(struct evc_script *script, const char *verb);
 bool evc_admin_statement(struct evc_script *script, const char *verb);
 
-/* ---- state.c ------------------------------------------------------------- */
+/* ---- state.c ------------------------------------------------------------ */
 
 void evc_state_diff(struct evc_world *world, struct evc_trace *trace);
 void evc_state_show(struct evc_dom *dom, struct evc_trace *trace);

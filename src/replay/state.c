@@ -31,7 +31,7 @@ uint32_t *evc_state_word(const struct evc_dom *dom, uint32_t port)
            port % EVC_ABI_FIFO_WORDS_PER_PAGE;
 }
 
-/* ---- bits ---------------------------------------------------------------- */
+/* ---- bits --------------------------------------------------------------- */
 
 static bool has_bit(const uint64_t *map, unsigned bit)
 {
@@ -98,7 +98,7 @@ static void diff_bits(struct evc_dom *dom, struct evc_trace *trace,
     }
 }
 
-/* ---- vCPUs --------------------------------------------------------------- */
+/* ---- vCPUs -------------------------------------------------------------- */
 
 /*
  * A selector.  With every bit set it is all ones for a 32-bit guest, too: that
@@ -142,7 +142,7 @@ static void diff_vcpu(struct evc_dom *dom, struct evc_trace *trace, unsigned v)
     dom->image.vcpu[v].upcalls = upcalls;
 }
 
-/* ---- pages --------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 static void print_change(struct evc_trace *trace, uint32_t was, uint32_t is)
 {
@@ -216,7 +216,7 @@ static void diff_page(struct evc_dom *dom, struct evc_trace *trace,
     memcpy(old, now, EVC_WORLD_PAGE);
 }
 
-/* ---- all of it ----------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------- */
 
 static void diff_returns(struct evc_dom *dom, struct evc_trace *trace)
 {
@@ -255,7 +255,7 @@ void evc_state_diff(struct evc_world *world, struct evc_trace *trace)
     }
 }
 
-/* ---- show ---------------------------------------------------------------- */
+/* ---- show --------------------------------------------------------------- */
 
 static void show_bits(const struct evc_dom *dom, struct evc_trace *trace,
                       const char *what, unsigned offset)

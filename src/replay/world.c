@@ -12,7 +12,7 @@
 
 #include <evc/abi/numbers.h>
 
-/* ---- memory -------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------- */
 
 static bool is_within(uint64_t at, size_t size, uint64_t start, size_t length)
 {
@@ -107,7 +107,7 @@ static void unmap(void *cookie, uint64_t gfn, void *page)
     (void)page;
 }
 
-/* ---- policy, interrupts, waiting ----------------------------------------- */
+/* ---- policy, interrupts, waiting ---------------------------------------- */
 
 /*
  * Xen's usual rules.  Whoever may bind has been said by the offer; interrupts
@@ -151,7 +151,7 @@ static void wake(void *cookie, uint32_t vcpu)
         dom->actor[vcpu]->woken = true;
 }
 
-/* ---- clock and console --------------------------------------------------- */
+/* ---- clock and console -------------------------------------------------- */
 
 static void read_clock(void *host, struct evc_time *now)
 {
@@ -190,7 +190,7 @@ void evc_world_console(struct evc_world *world)
     world->logged = false;
 }
 
-/* ---- beginning and end --------------------------------------------------- */
+/* ---- beginning and end -------------------------------------------------- */
 
 static const struct evc_ops ops = {
     .size = sizeof(struct evc_ops),

@@ -153,7 +153,7 @@ struct evc_world {
     } line[EVC_WORLD_LINES];
 };
 
-/* ---- world.c ------------------------------------------------------------- */
+/* ---- world.c ------------------------------------------------------------ */
 
 /* Make dom0 with `vcpus` of its four vCPUs started. Returns 0 or -ENOMEM ... */
 int evc_world_create(struct evc_world *world, enum evc_compat compat,
@@ -163,7 +163,7 @@ void evc_world_destroy(struct evc_world *world);
 /* Raise VIRQ_CON_RING if something has been logged. No lock may be held. */
 void evc_world_console(struct evc_world *world);
 
-/* ---- dom.c --------------------------------------------------------------- */
+/* ---- dom.c -------------------------------------------------------------- */
 
 int evc_dom_create(struct evc_world *world, unsigned id, unsigned vcpus,
                    uint32_t max_port, enum evc_dom_kind kind);
@@ -182,7 +182,7 @@ void evc_dom_forget_fifo(struct evc_dom *dom);
 uint64_t evc_dom_word(const struct evc_dom *dom, const void *at);
 void evc_dom_put_word(const struct evc_dom *dom, void *at, uint64_t value);
 
-/* ---- actor.c ------------------------------------------------------------- */
+/* ---- actor.c ------------------------------------------------------------ */
 
 int evc_actor_create(struct evc_dom *dom, unsigned vcpu,
                      struct evc_actor **out);
@@ -210,7 +210,7 @@ bool evc_actor_done(const struct evc_actor *actor);
 /* Let it go on if it can: false, nothing has changed for it. */
 bool evc_actor_step(struct evc_actor *actor);
 
-/* ---- time.c -------------------------------------------------------------- */
+/* ---- time.c ------------------------------------------------------------- */
 
 /* Let everything happen that can happen now. */
 void evc_world_settle(struct evc_world *world);
@@ -221,7 +221,7 @@ void evc_world_pass(struct evc_world *world, uint64_t ns);
 /* Go to the next moment at which something happens: false, there is none. */
 bool evc_world_skip(struct evc_world *world);
 
-/* ---- pirq.c -------------------------------------------------------------- */
+/* ---- pirq.c ------------------------------------------------------------- */
 
 int evc_pirq_allow(struct evc_dom *dom, uint32_t pirq, bool allow);
 int evc_pirq_map(struct evc_dom *dom, uint32_t pirq);

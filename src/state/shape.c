@@ -3,8 +3,8 @@
  * The shape of what a domain shares with its guest, and the one object that
  * senders reach it by.
  *
- * Changing it builds a new struct evc_delivery, publishes it, waits until no sender
- * uses the old one, and only then gives up what that one needed.
+ * Changing it builds a new struct evc_delivery, publishes it, waits until no
+ * sender uses the old one, and only then gives up what that one needed.
  */
 #include "state.h"
 

@@ -15,7 +15,7 @@
  * for nobody who could be waiting so.
  *
  *   here                  there                   if it were weaker
- *   --------------------  ----------------------  ------------------------------
+ *   --------------------  ----------------------  -----------------------------
  *   D1 store domain  rel  D2 load domain     acq  a sender meets half a domain
  *   A1 store deliv.  rel  A2 load delivery   acq  a sender meets half an ABI
  */
@@ -36,7 +36,7 @@
 
 #define EVC_DOMIDS 0x7ff0u /* ids that a domain can have: 0 .. 0x7fef */
 
-/* ---- timers --------------------------------------------------------------- */
+/* ---- timers ------------------------------------------------------------- */
 
 enum evc_timer_kind { EVC_TIMER_ONCE, EVC_TIMER_PERIODIC, EVC_TIMERS };
 
@@ -47,7 +47,7 @@ struct evc_timer {
     struct evc_vcpu *vcpu;
 };
 
-/* ---- vCPUs --------------------------------------------------------------- */
+/* ---- vCPUs -------------------------------------------------------------- */
 
 struct evc_vcpu {
     struct evc_domain *domain;
@@ -73,7 +73,7 @@ struct evc_info_slot {
     uint8_t bytes[EVC_VCPU_INFO_SIZE];
 } __attribute__((aligned(64)));
 
-/* ---- domains ------------------------------------------------------------- */
+/* ---- domains ------------------------------------------------------------ */
 
 struct evc_domain {
     /* Read by senders: */
@@ -123,7 +123,7 @@ struct evc_engine {
     pthread_mutex_t starting;            /* it */
 };
 
-/* ---- host ends ------------------------------------------------------------ */
+/* ---- host ends ---------------------------------------------------------- */
 
 /* An end of a channel that the embedder holds: event/ and bind/hostend.c. */
 struct evc_host {
@@ -145,7 +145,7 @@ struct evc_host {
     bool orphan; /* closed from inside its own callback: freed after it */
 };
 
-/* ---- finding a domain (state.c) --------------------------------------------- */
+/* ---- finding a domain (state.c) ----------------------------------------- */
 
 /* The domain with an id, for as long as the caller is inside RCU. */
 static inline struct evc_domain *evc_engine_peer(struct evc_engine *engine,
@@ -175,7 +175,7 @@ struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id);
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b);
 void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);
 
-/* ---- asking the embedder (state.c) -------------------------------------------- */
+/* ---- asking the embedder (state.c) -------------------------------------- */
 
 bool evc_is_xen_417(const struct evc_engine *engine);
 int evc_engine_policy(struct evc_domain *caller, enum evc_action action,
@@ -190,7 +190,7 @@ int evc_copy_from(struct evc_domain *domain, uint32_t vcpu, void *to,
 int evc_copy_to(struct evc_domain *domain, uint32_t vcpu, uint64_t to,
                 const void *from, size_t size);
 
-/* ---- the shape of shared memory (shape.c) -------------------------------------- */
+/* ---- the shape of shared memory (shape.c) ------------------------------- */
 
 const struct evc_shape *evc_shape_of(enum evc_layout layout);
 enum evc_layout evc_layout_of(const struct evc_shape *shape);
@@ -209,7 +209,7 @@ struct evc_delivery *evc_delivery_publish(struct evc_domain *domain,
                                           struct evc_delivery *next);
 void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old);
 
-/* ---- counting (count.c) --------------------------------------------------------- */
+/* ---- counting (count.c) ------------------------------------------------- */
 
 /* One send to `port` of `domain` by way of a counted channel. */
 void evc_count(struct evc_domain *domain, uint32_t port, unsigned post);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clocks a guest reads: vcpu_time_info and the wall clock, each written while
- * its version counter is odd.  One writer at a time: the domain's lock.
+ * The clocks a guest reads: vcpu_time_info and the wall clock, each written
+ * while its version counter is odd.  One writer at a time: the domain's lock.
  */
 #include "vcpu.h"
 

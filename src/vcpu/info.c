@@ -3,9 +3,9 @@
  * vCPUs: making them, and where their vcpu_info is.
  *
  *    here                  there                   if it were weaker
- *    --------------------  ----------------------  ------------------------------
- *    I1 move info      sc  P5 read info        sc  event announced at the old
- *    I2 set selectors  sc  P1 set pending      sc  place after the guest's rescan
+ *    --------------------  ----------------------  ----------------------------
+ *    I1 move info      sc  P5 read info        sc  event told at the old
+ *    I2 set selectors  sc  P1 set pending      sc  place after the rescan
  */
 #include "vcpu.h"
 

@@ -7,7 +7,7 @@
 
 #include "event.h"
 
-/* ---- vcpu_info (info.c) and clocks (clock.c) ----------------------------------- */
+/* ---- vcpu_info (info.c) and clocks (clock.c) ---------------------------- */
 
 int evc_vcpus_create(struct evc_domain *domain);
 void evc_vcpus_destroy(struct evc_domain *domain);
@@ -16,19 +16,19 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
 /* One writer at a time: under the domain's lock, or before it is known. */
 void evc_time_write(struct evc_vcpu *vcpu);
 
-/* ---- waiting (wait.c) ------------------------------------------------------------ */
+/* ---- waiting (wait.c) --------------------------------------------------- */
 
 int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint32_t cmd,
                      uint64_t arg);
 
-/* ---- timers (timer.c) ------------------------------------------------------------- */
+/* ---- timers (timer.c) --------------------------------------------------- */
 
 /* `deadline` 0 stops it. 0, -ENOMEM, or why there is no thread to fire it. */
 int evc_timer_set(struct evc_vcpu *vcpu, enum evc_timer_kind kind,
                   uint64_t deadline, uint64_t period);
 void evc_timers_forget(struct evc_domain *domain);
 
-/* ---- the engine's own thread (service.c) -------------------------------------------- */
+/* ---- the engine's own thread (service.c) -------------------------------- */
 
 int evc_service_start(struct evc_engine *engine);
 void evc_service_stop(struct evc_engine *engine);

@@ -2,14 +2,14 @@
 /*
  * Waiting: SCHEDOP_block and SCHEDOP_poll.
  *
- * A waiter first says that it waits, then looks whether there is something to wait
- * for; whoever makes something happen does it first, then looks for waiters
- * (event/wake.c).  One of the two always sees the other.
+ * A waiter first says that it waits, then looks whether there is something to
+ * wait for; whoever makes something happen does it first, then looks for
+ * waiters (event/wake.c).  One of the two always sees the other.
  *
  *    here                  there                   if it were weaker
- *    --------------------  ----------------------  ------------------------------
- *    K1 store waiting  sc  K2 read waiting     sc  sleeper asleep over its upcall
- *    W1 count poller   sc  W2 read pollers     sc  poller asleep over its event
+ *    --------------------  ----------------------  ----------------------------
+ *    K1 store waiting  sc  K2 read waiting     sc  sleeps over its upcall
+ *    W1 count poller   sc  W2 read pollers     sc  sleeps over its event
  *    W3 test pending   sc  P1/F1 set pending   sc  (delivery/)
  */
 #include "vcpu.h"
