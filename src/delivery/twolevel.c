@@ -13,14 +13,15 @@
  *   P3 set selector      G2 take selector      guest scans the word too early
  *   P4 set upcall        G1 take upcall        guest sleeps over a selector bit
  *   P1 set pending   sc  I1 move info      sc  event told at the old place,
- *   P5 read info     sc  (engine/vcpu.c)       after the guest has rescanned
+ *   P5 read info     sc  (vcpu/info.c)       after the guest has rescanned
  *   P1 set pending   sc  W1 poll counted   sc  poller asleep over its event
- *   W2 read pollers  sc  (engine/wait.c)
+ *   W2 read pollers  sc  (event/, vcpu/wait.c)
  */
 #include "delivery.h"
 
 /* The n-th bit of a bitmap of the guest's words: set, clear or test. */
-static bool bit_set(const struct evc_shape *shape, uint8_t *bits, uint32_t n)
+static inline bool bit_set(const struct evc_shape *shape, uint8_t *bits,
+                           uint32_t n)
 {
     if (shape->wide) {
         uint64_t bit = UINT64_C(1) << n % 64;
@@ -33,7 +34,8 @@ static bool bit_set(const struct evc_shape *shape, uint8_t *bits, uint32_t n)
     }
 }
 
-static bool bit_clear(const struct evc_shape *shape, uint8_t *bits, uint32_t n)
+static inline bool bit_clear(const struct evc_shape *shape, uint8_t *bits,
+                             uint32_t n)
 {
     if (shape->wide) {
         uint64_t bit = UINT64_C(1) << n % 64;
@@ -46,8 +48,8 @@ static bool bit_clear(const struct evc_shape *shape, uint8_t *bits, uint32_t n)
     }
 }
 
-static bool bit_test(const struct evc_shape *shape, const uint8_t *bits,
-                     uint32_t n)
+static inline bool bit_test(const struct evc_shape *shape, const uint8_t *bits,
+                            uint32_t n)
 {
     if (shape->wide)
         return evc_a64_load_sc((const evc_a64 *)(const void *)bits + n / 64) >>
@@ -74,7 +76,7 @@ bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu)
  * Tell the vCPU that a word is worth a look.  Whoever set the selector bit
  * first goes on to P4; the others know that it has been, or will be, done.
  */
-static unsigned raise_word(const struct evc_delivery *to, uint32_t port)
+static inline unsigned raise_word(const struct evc_delivery *to, uint32_t port)
 {
     const struct evc_shape *shape = to->shape;
     unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));

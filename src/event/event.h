@@ -15,12 +15,16 @@
 
 /* The same for one that comes from the host, counted where that is on. */
 void evc_domain_raise(struct evc_domain *domain, uint32_t port);
-/* After a post that changed something: kick and wake whom it says. */
+/* Kick the vCPU, wake pollers of the port, log the drop: as the post says. */
 void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post);
 
+/* After a post: nothing is left to do, nearly always. */
 static inline void evc_domain_posted(struct evc_domain *domain, uint32_t port,
                                      unsigned post)
 {
+    /* W2, pairs with W1 */
+    if ((post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) == 0)
+        post &= ~(unsigned)EVC_POST_EDGE;
     if (post & (EVC_POST_KICK | EVC_POST_EDGE | EVC_POST_DROPPED))
         evc_domain_follow(domain, port, post);
 }

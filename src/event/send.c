@@ -34,8 +34,8 @@ void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post)
 {
     if (post & EVC_POST_KICK)
         evc_vcpu_kick(&domain->vcpu[evc_post_vcpu(post)]);
-    /* W2, pairs with W1.  Last: a poller finds what woke it. */
-    if ((post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) != 0)
+    /* Last: a poller finds what woke it. */
+    if (post & EVC_POST_EDGE)
         evc_wake_pollers(domain, port);
     if (post & EVC_POST_DROPPED)
         log_drop(domain, evc_post_vcpu(post));
@@ -83,7 +83,8 @@ static struct evc_host *take_host(struct evc_domain *domain, uint32_t port,
 }
 
 /* The ways that are not every day's. Leaves RCU. */
-static int send_other(struct evc_domain *domain, uint32_t port, uint64_t chan)
+static __attribute__((noinline)) int send_other(struct evc_domain *domain,
+                                                uint32_t port, uint64_t chan)
 {
     struct evc_host *host = NULL;
     int r = 0;
