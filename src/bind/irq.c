@@ -7,9 +7,28 @@
 
 /* ---- virtual ------------------------------------------------------------ */
 
+/* Under engine.admin: nobody hands the VIRQ over meanwhile. */
+static int bind_virq(struct evc_domain *caller, uint32_t virq, uint32_t vcpu)
+{
+    evc_a32 *bound = &caller->vcpu[vcpu].virq_port[virq];
+    int port;
+
+    if (evc_virq_is_global(virq) && !evc_virq_is_handler(caller, virq) &&
+        !evc_is_xen_417(caller->engine))
+        return -EBUSY;
+    pthread_mutex_lock(&caller->lock);
+    port = evc_a32_load_rlx(bound) != 0 ? -EEXIST : evc_port_lowest(caller);
+    if (port >= 0) {
+        evc_port_open(caller, (uint32_t)port, evc_chan(EVC_VIRQ, 0, virq),
+                      vcpu);
+        evc_a32_store_sc(bound, (uint32_t)port);
+    }
+    pthread_mutex_unlock(&caller->lock);
+    return port;
+}
+
 int evc_op_bind_virq(struct evc_domain *caller, struct evtchn_bind_virq *arg)
 {
-    evc_a32 *bound;
     int port;
 
     if (arg->virq >= EVC_NR_VIRQS)
@@ -18,20 +37,10 @@ int evc_op_bind_virq(struct evc_domain *caller, struct evtchn_bind_virq *arg)
         return -EINVAL;
     if (arg->vcpu >= caller->vcpus)
         return -ENOENT;
-    if (evc_virq_is_global(arg->virq) &&
-        !evc_virq_is_handler(caller, arg->virq) &&
-        !evc_is_xen_417(caller->engine))
-        return -EBUSY;
 
-    bound = &caller->vcpu[arg->vcpu].virq_port[arg->virq];
-    pthread_mutex_lock(&caller->lock);
-    port = evc_a32_load_rlx(bound) != 0 ? -EEXIST : evc_port_lowest(caller);
-    if (port >= 0) {
-        evc_port_open(caller, (uint32_t)port, evc_chan(EVC_VIRQ, 0, arg->virq),
-                      arg->vcpu);
-        evc_a32_store_sc(bound, (uint32_t)port);
-    }
-    pthread_mutex_unlock(&caller->lock);
+    pthread_mutex_lock(&caller->engine->admin);
+    port = bind_virq(caller, arg->virq, arg->vcpu);
+    pthread_mutex_unlock(&caller->engine->admin);
     if (port < 0)
         return port;
     arg->port = (uint32_t)port;

@@ -50,7 +50,9 @@ struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id)
 
 int evc_domain_next(struct evc_engine *engine, int after)
 {
-    for (int id = after + 1; id >= 0 && id < (int)EVC_DOMIDS; id++) {
+    if (after >= (int)EVC_DOMIDS)
+        return -1;
+    for (int id = after < 0 ? 0 : after + 1; id < (int)EVC_DOMIDS; id++) {
         if (evc_engine_peer(engine, (evc_domid)id) != NULL)
             return id;
     }

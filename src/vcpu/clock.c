@@ -15,6 +15,13 @@ static uint32_t version_odd(evc_a32 *version)
     return odd;
 }
 
+/* A 32-bit guest aligns its vcpu_info to 4; the version makes halves whole. */
+static void store_halves(uint8_t *at, uint64_t value)
+{
+    evc_a32_store_rlx((evc_a32 *)(void *)at, (uint32_t)value);
+    evc_a32_store_rlx((evc_a32 *)(void *)at + 1, (uint32_t)(value >> 32));
+}
+
 void evc_time_write(struct evc_vcpu *vcpu)
 {
     struct evc_domain *domain = vcpu->domain;
@@ -27,8 +34,8 @@ void evc_time_write(struct evc_vcpu *vcpu)
 
     domain->engine->ops.clock(domain->engine->host, &now);
     odd = version_odd(version);
-    evc_a64_store_rlx((evc_a64 *)(void *)(at + 8), now.tsc_timestamp);
-    evc_a64_store_rlx((evc_a64 *)(void *)(at + 16), now.system_time);
+    store_halves(at + 8, now.tsc_timestamp);
+    store_halves(at + 16, now.system_time);
     evc_a32_store_rlx((evc_a32 *)(void *)(at + 24), now.tsc_to_system_mul);
     evc_a32_store_rlx((evc_a32 *)(void *)(at + 28),
                       (uint8_t)now.tsc_shift | (uint32_t)now.flags << 8);

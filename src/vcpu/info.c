@@ -10,7 +10,6 @@
 #include "vcpu.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "lines.h"
 
@@ -111,17 +110,31 @@ static void announce_all(const struct evc_shape *shape, uint8_t *info)
     (void)evc_a8_set_sc((evc_a8 *)(void *)info, 1);
 }
 
+/*
+ * Copy what stands at the old place, word by word through a local: a guest may
+ * have named the same memory again, shifted, and senders change it meanwhile.
+ * A vCPU that had none starts with its upcall mask closed.
+ */
+static void copy_info(const struct evc_vcpu *vcpu,
+                      const struct evc_shape *shape, uint8_t *to)
+{
+    const uint8_t *from = atomic_load(&vcpu->domain->info[vcpu->id]);
+    uint32_t word[EVC_VCPU_INFO_SIZE / 4];
+    unsigned n = shape->info_size / 4u;
+
+    for (unsigned i = 0; i < n; i++)
+        word[i] = evc_a32_load_rlx((const evc_a32 *)(const void *)from + i);
+    if (vcpu->id >= shape->slots && shape->has_mask)
+        word[0] = (word[0] & ~0xff00u) | 0x100;
+    for (unsigned i = 0; i < n; i++)
+        evc_a32_store_rlx((evc_a32 *)(void *)to + i, word[i]);
+}
+
 static void move_info(struct evc_vcpu *vcpu, const struct evc_shape *shape,
                       uint8_t *to)
 {
-    struct evc_domain *domain = vcpu->domain;
-    uint8_t *from = atomic_load(&domain->info[vcpu->id]);
-
-    memcpy(to, from, shape->info_size);
-    if (vcpu->id >= shape->slots && shape->has_mask)
-        to[1] = 1; /* it had none: closed until the guest opens it */
-    evc_time_write(vcpu);
-    atomic_store(&domain->info[vcpu->id], to); /* I1, pairs with P5 */
+    copy_info(vcpu, shape, to);
+    atomic_store(&vcpu->domain->info[vcpu->id], to); /* I1, pairs with P5 */
     evc_time_write(vcpu);
     announce_all(shape, to);
 }
