@@ -23,8 +23,8 @@
 #define NO_FRAME   0xffffffu
 
 /* Where a test puts things; frames 1 to 15 are free. */
-#define BLOCK_FRAME   16u /* control blocks, 32 a page */
-#define ARRAY_FRAME   64u /* event words, up to 128 pages */
+#define BLOCK_FRAME   16u  /* control blocks, 32 a page */
+#define ARRAY_FRAME   64u  /* event words, up to 128 pages */
 #define SCRATCH_FRAME 200u /* arguments */
 #define SCRATCH       (SCRATCH_FRAME * PAGE)
 
@@ -67,10 +67,10 @@ struct world {
     struct guest *d0, *d1, *d2; /* the first three */
     unsigned guests;
 
-    _Atomic uint64_t now; /* ns of system time */
-    struct evc_time rate; /* what the clock says about the TSC */
-    _Atomic uint64_t deadline;     /* the last that evc_ops.timer was given */
-    _Atomic unsigned deadlines;    /* how often */
+    _Atomic uint64_t now;       /* ns of system time */
+    struct evc_time rate;       /* what the clock says about the TSC */
+    _Atomic uint64_t deadline;  /* the last that evc_ops.timer was given */
+    _Atomic unsigned deadlines; /* how often */
     _Atomic unsigned logs;
     char log[160]; /* the last line */
     int policy;    /* what evc_ops.policy answers, if in use */
@@ -123,9 +123,9 @@ int world_setup(void **state);
 int world_setup_xen_417(void **state);
 int world_teardown(void **state);
 
-#define TEST(f)     cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-#define TEST_417(f)                                                           \
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+#define TEST_417(f) \
     cmocka_unit_test_setup_teardown(f, world_setup_xen_417, world_teardown)
-#define RUN(tests)  cmocka_run_group_tests(tests, NULL, NULL)
+#define RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)
 
 #endif /* EVC_TESTS_WORLD_H */

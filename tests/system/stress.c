@@ -25,11 +25,11 @@
 
 #include "guest.h"
 
-#define ROADS    24u
-#define VCPUS    3u /* of the receiver */
-#define SENDERS  2u
-#define PORTS    256u
-#define POLLER   3u /* vCPU of the sender */
+#define ROADS   24u
+#define VCPUS   3u /* of the receiver */
+#define SENDERS 2u
+#define PORTS   256u
+#define POLLER  3u /* vCPU of the sender */
 
 struct road {
     uint32_t to, from; /* ports of d1 and d2 */
@@ -40,8 +40,8 @@ static struct world *world;
 static struct guest *receiver, *sender, *wild;
 static struct road roads[ROADS];
 static struct road *_Atomic road_of[PORTS]; /* by the receiver's port */
-static _Atomic bool stop;      /* the others */
-static _Atomic bool stop_last; /* the receiver's vCPUs */
+static _Atomic bool stop;                   /* the others */
+static _Atomic bool stop_last;              /* the receiver's vCPUs */
 static _Atomic unsigned long handled, lost, operations;
 
 static uint32_t random32(uint32_t *seed)
@@ -89,8 +89,8 @@ static void *send_all(void *arg)
     uint32_t seed = me;
 
     while (!stop) {
-        struct road *road = &roads[random32(&seed) % ROADS / SENDERS * SENDERS +
-                                   me];
+        struct road *road =
+            &roads[random32(&seed) % ROADS / SENDERS * SENDERS + me];
 
         road->sent++;
         (void)send_port(sender, road->from);
@@ -332,6 +332,17 @@ static void report_lost(const char *abi)
     }
 }
 
+/* BUSY is the host's, for a moment only. */
+static void look_for_busy(const char *abi)
+{
+    for (uint32_t port = 1; port < PORTS && receiver->arrays > 0; port++) {
+        if (!(*event_word(receiver, port) & BUSY))
+            continue;
+        printf("%s: port %u was left BUSY\n", abi, port);
+        lost++;
+    }
+}
+
 /* Whoever sleeps in the engine is woken from outside, again and again. */
 static void stop_others(pthread_t *threads, unsigned n)
 {
@@ -387,6 +398,7 @@ static void run(const char *abi, bool fifo, unsigned ms)
     for (unsigned i = 0; i < 3000 && !all_seen(); i++)
         usleep(1000);
     report_lost(abi);
+    look_for_busy(abi);
     stop_receiver(vcpus);
     printf("%s: %lu events handled, %lu other operations\n", abi, handled,
            operations);

@@ -11,8 +11,8 @@
 
 static struct guest *full(struct world *w, uint32_t max_port)
 {
-    struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7, .max_port = max_port});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7, .max_port = max_port});
 
     while (bind_ipi(g, 0) > 0)
         ;
@@ -359,8 +359,8 @@ static void test_static_port_has_the_number_asked_for(void **state)
 static void test_static_port_errors(void **state)
 {
     struct world *w = *state;
-    struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7, .max_port = 100});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7, .max_port = 100});
 
     assert_int_equal(evc_bind_static(g->dom, 0, 2), -XEN_EINVAL);
     assert_int_equal(evc_bind_static(g->dom, 101, 2), -XEN_ENOSPC);

@@ -38,8 +38,16 @@ static void test_send_is_EINVAL_where_there_is_nothing_to_send_to(void **state)
 {
     struct world *w = *state;
     const int ports[] = {
-        bind_virq(w->d0, VIRQ_TIMER, 0), bind_virq(w->d0, VIRQ_CONSOLE, 0),
-        bind_pirq(w->d0, 1, 0), 0, 63, 64, 4095, 4096, 131071, -1,
+        bind_virq(w->d0, VIRQ_TIMER, 0),
+        bind_virq(w->d0, VIRQ_CONSOLE, 0),
+        bind_pirq(w->d0, 1, 0),
+        0,
+        63,
+        64,
+        4095,
+        4096,
+        131071,
+        -1,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
@@ -257,8 +265,8 @@ static void test_port_beyond_two_levels_is_gone_after_reset(void **state)
     assert_int_equal(evc_bind_static(w->d1->dom, 5000, 2), -XEN_ENOSPC);
 }
 
-static void test_two_level_bits_after_reset_are_as_the_guest_left_them(
-    void **state)
+static void
+test_two_level_bits_after_reset_are_as_the_guest_left_them(void **state)
 {
     struct world *w = *state;
     uint32_t port = (uint32_t)bind_ipi(w->d1, 0);

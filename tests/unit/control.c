@@ -284,6 +284,29 @@ static void test_saved_event_outlives_reset_in_xen(void **state)
     assert_int_equal(events_after_reset(((struct world *)*state)->d1), 1);
 }
 
+/* A closed port's bit, which the guest set and then took back. */
+static unsigned events_of_a_closed_port(struct guest *g)
+{
+    *(_Atomic uint64_t *)at(g, g->abi.pending) = UINT64_C(1) << 50;
+    enter_fifo(g, 1);
+    *(_Atomic uint64_t *)at(g, g->abi.pending) = 0;
+    reset(g, DOMID_SELF);
+    forget_fifo(g);
+    enter_fifo(g, 1);
+    grow(g);
+    return take(g, 0).count;
+}
+
+static void test_saved_bit_of_a_closed_port_is_forgotten_by_reset(void **state)
+{
+    assert_int_equal(events_of_a_closed_port(((struct world *)*state)->d1), 0);
+}
+
+static void test_saved_bit_of_a_closed_port_outlives_reset_in_xen(void **state)
+{
+    assert_int_equal(events_of_a_closed_port(((struct world *)*state)->d1), 1);
+}
+
 static unsigned events_raised_twice(struct guest *g)
 {
     uint32_t port = (uint32_t)bind_ipi(g, 0);
@@ -359,7 +382,7 @@ static void test_unknown_layout_is_EINVAL(void **state)
 
     assert_int_equal(evc_domain_set_layout(w->d1->dom, (enum evc_layout)3),
                      -XEN_EINVAL);
-    assert_int_equal(evc_domain_set_layout(w->d1->dom, (enum evc_layout)-1),
+    assert_int_equal(evc_domain_set_layout(w->d1->dom, (enum evc_layout) - 1),
                      -XEN_EINVAL);
 }
 
@@ -399,6 +422,8 @@ int main(void)
         TEST_417(test_saved_event_outlives_close_in_xen),
         TEST(test_saved_event_is_forgotten_by_reset),
         TEST_417(test_saved_event_outlives_reset_in_xen),
+        TEST(test_saved_bit_of_a_closed_port_is_forgotten_by_reset),
+        TEST_417(test_saved_bit_of_a_closed_port_outlives_reset_in_xen),
         TEST(test_saved_event_is_forgotten_once_raised),
         TEST_417(test_saved_event_outlives_its_raising_in_xen),
         TEST(test_layout_changes_where_bits_are),

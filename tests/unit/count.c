@@ -69,8 +69,8 @@ static void test_event_for_a_vcpu_without_block_is_dropped(void **state)
     assert_int_equal(port_counts(w->d1, port).dropped, 1);
 }
 
-static void test_event_kept_back_for_want_of_a_word_is_not_coalesced(
-    void **state)
+static void
+test_event_kept_back_for_want_of_a_word_is_not_coalesced(void **state)
 {
     struct world *w = *state;
     uint32_t port = (uint32_t)bind_ipi(w->d1, 0);
@@ -237,8 +237,8 @@ static void test_counted_channel_can_be_closed_and_connected(void **state)
     close_port(w->d2, c.b);
     assert_int_equal(state_of(w->d1, c.a), EVTCHNSTAT_unbound);
     assert_int_equal(send_port(w->d1, c.a), 0);
-    assert_int_equal(
-        evc_host_connect(w->d1->dom, c.a, 2, NULL, NULL, &host), 0);
+    assert_int_equal(evc_host_connect(w->d1->dom, c.a, 2, NULL, NULL, &host),
+                     0);
     evc_host_close(host);
 }
 

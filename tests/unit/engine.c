@@ -77,8 +77,8 @@ static void test_half_a_pair_of_callbacks_is_EINVAL(void **state)
     struct evc_ops ops;
 
     (void)state;
-#define WITHOUT(member)                                                       \
-    ops = whole, ops.wait = wait_nothing, ops.wake = wake_nothing,            \
+#define WITHOUT(member)                                            \
+    ops = whole, ops.wait = wait_nothing, ops.wake = wake_nothing, \
     ops.member = NULL, assert_int_equal(create(&ops, 0), -XEN_EINVAL)
     WITHOUT(map);
     WITHOUT(unmap);
@@ -109,9 +109,8 @@ static void test_default_callbacks_refuse_and_stay_silent(void **state)
     (void)state;
     assert_int_equal(evc_engine_create(NULL, NULL, 0, &engine), 0);
     assert_int_equal(evc_domain_create(engine, &config, &dom), 0);
-    assert_int_equal(
-        evc_event_channel_op(dom, EVTCHNOP_init_control, &control),
-        -XEN_EINVAL);
+    assert_int_equal(evc_event_channel_op(dom, EVTCHNOP_init_control, &control),
+                     -XEN_EINVAL);
     assert_int_equal(evc_event_channel_op(dom, EVTCHNOP_bind_pirq, &pirq),
                      -XEN_EPERM);
     assert_int_equal(evc_hypercall(dom, 0, 32, args), -XEN_EFAULT);
@@ -159,15 +158,15 @@ static void test_domain_config_out_of_range_is_EINVAL(void **state)
         guest_domain_config(w->d1, (struct guest_config){.id = 7});
     struct evc_domain_config bad;
 
-#define BAD(member, value)                                                    \
-    bad = good, bad.member = (value),                                         \
+#define BAD(member, value)            \
+    bad = good, bad.member = (value), \
     assert_int_equal(try_config(w, &bad), -XEN_EINVAL)
     BAD(size, 0);
     BAD(size, sizeof(bad) + 8);
     BAD(id, 0x7ff0);
     BAD(id, 0xffff);
     BAD(layout, (enum evc_layout)3);
-    BAD(layout, (enum evc_layout)-1);
+    BAD(layout, (enum evc_layout) - 1);
     BAD(vcpus, 0);
     BAD(vcpus, EVC_MAX_VCPUS + 1);
     BAD(flags, 0x80);
@@ -347,7 +346,10 @@ static void test_destroy_closes_and_unmaps(void **state)
 {
     struct world *w = *state;
     struct channel c = join_guests(w->d1, w->d2);
-    struct vcpu { uint64_t mfn; uint32_t offset, rsvd; } info = {9, 0, 0};
+    struct vcpu {
+        uint64_t mfn;
+        uint32_t offset, rsvd;
+    } info = {9, 0, 0};
 
     enter_fifo(w->d1, 4);
     grow(w->d1);
@@ -429,11 +431,11 @@ static void test_policy_is_asked_with_caller_target_and_detail(void **state)
     struct evtchn_status now;
 
     (void)state;
-#define ASKED(what, who, whom, about)                                         \
-    assert_int_equal(w->asked.action, what),                                  \
-    assert_int_equal(w->asked.caller, who),                                   \
-    assert_int_equal(w->asked.target, whom),                                  \
-    assert_int_equal(w->asked.detail, about)
+#define ASKED(what, who, whom, about)            \
+    assert_int_equal(w->asked.action, what),     \
+        assert_int_equal(w->asked.caller, who),  \
+        assert_int_equal(w->asked.target, whom), \
+        assert_int_equal(w->asked.detail, about)
     alloc_unbound(a, DOMID_SELF, 2);
     ASKED(EVC_ACTION_ALLOC_UNBOUND, 1, 1, 2);
     bind_interdomain(b, 1, 1);

@@ -431,9 +431,27 @@ static void test_ready_queue_gets_no_upcall(void **state)
 static void test_hostile_words_hurt_only_their_guest(void **state)
 {
     static const uint32_t evil[] = {
-        0, 1, 2, 3, 1023, 1024, LINK_MASK, LINKED, LINKED | 1, LINKED | 2,
-        LINKED | LINK_MASK, BUSY, BUSY | LINKED | 1, MASKED, MASKED | LINKED,
-        PENDING, PENDING | LINKED | 2, UINT32_MAX, ~LINKED, ~PENDING, ~MASKED,
+        0,
+        1,
+        2,
+        3,
+        1023,
+        1024,
+        LINK_MASK,
+        LINKED,
+        LINKED | 1,
+        LINKED | 2,
+        LINKED | LINK_MASK,
+        BUSY,
+        BUSY | LINKED | 1,
+        MASKED,
+        MASKED | LINKED,
+        PENDING,
+        PENDING | LINKED | 2,
+        UINT32_MAX,
+        ~LINKED,
+        ~PENDING,
+        ~MASKED,
     };
     struct guest *g = fifo_guest(*state);
     uint32_t a = ipi(g, 0), b = ipi(g, 0);
@@ -580,8 +598,8 @@ static void test_block_given_later_works(void **state)
 
 static void test_vcpus_beyond_shared_info_have_queues(void **state)
 {
-    struct guest *g = guest_create(
-        *state, (struct guest_config){.id = 7, .vcpus = 40});
+    struct guest *g =
+        guest_create(*state, (struct guest_config){.id = 7, .vcpus = 40});
     uint32_t port;
 
     enter_fifo(g, 40);

@@ -127,8 +127,7 @@ static void test_guest_may_leave_and_come_back(void **state)
     listen_for_d2(w, &ends);
     assert_int_equal(close_port(w->d2, ends.port), 0);
     assert_int_equal(evc_host_send(ends.host), 0);
-    ends.port =
-        (uint32_t)bind_interdomain(w->d2, 1, evc_host_port(ends.host));
+    ends.port = (uint32_t)bind_interdomain(w->d2, 1, evc_host_port(ends.host));
     send_port(w->d2, ends.port);
     assert_int_equal(ends.events, 1);
     evc_host_close(ends.host);
@@ -154,8 +153,8 @@ static void test_listen_errors(void **state)
 {
     struct world *w = *state;
     struct evc_host *host = NULL;
-    struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7, .max_port = 1});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7, .max_port = 1});
 
     assert_int_equal(evc_host_listen(g->dom, 4, 2, NULL, NULL, &host),
                      -XEN_ENOENT);
@@ -192,8 +191,8 @@ static void test_status_of_a_hosts_port_is_EACCES_in_xen(void **state)
 
 /* ---- connecting -------------------------------------------------------------------- */
 
-static void test_connected_end_is_an_interdomain_channel_to_the_guest(
-    void **state)
+static void
+test_connected_end_is_an_interdomain_channel_to_the_guest(void **state)
 {
     struct world *w = *state;
     _Atomic unsigned events = 0;
@@ -220,7 +219,7 @@ static void test_connect_errors(void **state)
     uint32_t ipi = (uint32_t)bind_ipi(w->d1, 0);
     struct evc_host *host = NULL, *again = NULL;
 
-#define CONNECT(number, id, out)                                              \
+#define CONNECT(number, id, out) \
     evc_host_connect(w->d1->dom, number, id, NULL, NULL, out)
     assert_int_equal(CONNECT(port, 2, &host), -XEN_EINVAL);
     assert_int_equal(CONNECT(ipi, 0, &host), -XEN_EINVAL);
@@ -528,8 +527,8 @@ static void note_late_call(void *data)
     guarded->runs++;
 }
 
-static void test_no_callback_after_close_while_another_thread_sends(
-    void **state)
+static void
+test_no_callback_after_close_while_another_thread_sends(void **state)
 {
     struct world *w = *state;
     struct sender s = {.g = w->d2};
@@ -544,8 +543,8 @@ static void test_no_callback_after_close_while_another_thread_sends(
         unsigned before = guarded.runs;
 
         guarded.closed = false;
-        assert_int_equal(evc_host_connect(w->d2->dom, s.port, 1,
-                                          note_late_call, &guarded, &host),
+        assert_int_equal(evc_host_connect(w->d2->dom, s.port, 1, note_late_call,
+                                          &guarded, &host),
                          0);
         while (guarded.runs == before)
             sched_yield();

@@ -48,7 +48,8 @@ static void test_failed_operation_writes_nothing(void **state)
 
 static void test_nothing_beyond_the_argument_is_touched(void **state)
 {
-    static const uint8_t size[] = {12, 12, 12, 4, 4, 24, 8, 8, 8, 4, 2, 24, 8, 8};
+    static const uint8_t size[] = {12, 12, 12, 4, 4,  24, 8,
+                                   8,  8,  4,  2, 24, 8,  8};
     struct world *w = *state;
 
     w->d1->access[SCRATCH_FRAME + 1] = UNMAPPED;
@@ -108,8 +109,7 @@ static void test_calling_vcpu_must_exist(void **state)
 
     assert_int_equal(hypercall(w->d1, 4, OP, EVTCHNOP_send, SCRATCH, 0),
                      -XEN_ENOENT);
-    assert_int_equal(hypercall(w->d1, UINT32_MAX, MULTI, 0, 0, 0),
-                     -XEN_ENOENT);
+    assert_int_equal(hypercall(w->d1, UINT32_MAX, MULTI, 0, 0, 0), -XEN_ENOENT);
 }
 
 static void test_other_hypercalls_are_the_embedders(void **state)
@@ -135,8 +135,7 @@ static int64_t compat(struct guest *g, const struct evtchn_op *op)
 static void test_compat_call_takes_number_and_argument_together(void **state)
 {
     struct world *w = *state;
-    struct evtchn_op op = {.cmd = EVTCHNOP_bind_ipi,
-                           .u.bind_ipi = {.vcpu = 3}};
+    struct evtchn_op op = {.cmd = EVTCHNOP_bind_ipi, .u.bind_ipi = {.vcpu = 3}};
 
     assert_int_equal(compat(w->d1, &op), 0);
     assert_int_equal(scratch32(w->d1, 0), EVTCHNOP_bind_ipi);
@@ -323,10 +322,9 @@ static void test_only_32_bits_of_a_command_count(void **state)
     uint32_t port = (uint32_t)bind_ipi(w->d1, 0);
 
     put(w->d1, SCRATCH, &port, sizeof(port));
-    assert_int_equal(
-        hypercall(w->d1, 0, OP, high | EVTCHNOP_send, SCRATCH, 0), 0);
-    assert_int_equal(
-        hypercall(w->d1, 0, __HYPERVISOR_sched_op, high, 0, 0), 0);
+    assert_int_equal(hypercall(w->d1, 0, OP, high | EVTCHNOP_send, SCRATCH, 0),
+                     0);
+    assert_int_equal(hypercall(w->d1, 0, __HYPERVISOR_sched_op, high, 0, 0), 0);
     assert_int_equal(
         hypercall(w->d1, 0, __HYPERVISOR_vcpu_op, high | 3, high | 1, 0), 0);
 }

@@ -42,8 +42,7 @@ static void test_port_info_beyond_the_table_is_EINVAL(void **state)
     struct evc_port_info info = {.port = 77};
 
     assert_int_equal(evc_port_info(w->d1->dom, 64, &info), -XEN_EINVAL);
-    assert_int_equal(evc_port_info(w->d1->dom, UINT32_MAX, &info),
-                     -XEN_EINVAL);
+    assert_int_equal(evc_port_info(w->d1->dom, UINT32_MAX, &info), -XEN_EINVAL);
     assert_int_equal(info.port, 77);
 }
 
@@ -125,12 +124,12 @@ static void test_domain_info_says_what_the_config_said(void **state)
 {
     struct world *w = *state;
     struct evc_domain_info info;
-    struct guest *g = guest_create(w, (struct guest_config){
-                                          .id = 7,
-                                          .layout = EVC_LAYOUT_ARM,
-                                          .vcpus = 9,
-                                          .max_port = 300,
-                                          .flags = EVC_DOMAIN_PRIVILEGED});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7,
+                                              .layout = EVC_LAYOUT_ARM,
+                                              .vcpus = 9,
+                                              .max_port = 300,
+                                              .flags = EVC_DOMAIN_PRIVILEGED});
 
     evc_domain_info(g->dom, &info);
     assert_int_equal(info.id, 7);

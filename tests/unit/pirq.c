@@ -19,9 +19,8 @@ static void test_bind_pirq_errors_in_order(void **state)
 {
     struct world *w = *state;
     struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7,
-                                 .max_port = 1,
-                                 .flags = EVC_DOMAIN_PRIVILEGED});
+        w, (struct guest_config){
+               .id = 7, .max_port = 1, .flags = EVC_DOMAIN_PRIVILEGED});
 
     assert_int_equal(bind_pirq(w->d1, PIRQS, 0), -XEN_EINVAL);
     assert_int_equal(bind_pirq(w->d1, UINT32_MAX, 0), -XEN_EINVAL);

@@ -304,8 +304,8 @@ static void test_every_mask_bit_of_an_arm_guest(void **state)
 
 static void test_vcpu_beyond_shared_info_has_a_place_nobody_sees(void **state)
 {
-    struct guest *g = guest_create(
-        *state, (struct guest_config){.id = 7, .vcpus = 34});
+    struct guest *g =
+        guest_create(*state, (struct guest_config){.id = 7, .vcpus = 34});
     uint32_t port = (uint32_t)bind_ipi(g, 33);
 
     assert_int_equal(send_port(g, port), 0);

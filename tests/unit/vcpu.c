@@ -24,8 +24,8 @@ static int64_t register_info(struct guest *g, unsigned self, uint32_t vcpu,
 static struct guest *shaped(struct world *w, enum evc_layout layout,
                             uint32_t vcpus)
 {
-    return guest_create(w, (struct guest_config){
-                               .id = 7, .layout = layout, .vcpus = vcpus});
+    return guest_create(
+        w, (struct guest_config){.id = 7, .layout = layout, .vcpus = vcpus});
 }
 
 /* ---- moving vcpu_info -------------------------------------------------------------- */
@@ -174,6 +174,20 @@ static void test_infos_may_share_a_page(void **state)
     assert_int_equal(w->d1->mapped, 4);
 }
 
+/* Its own shared_info, a little further: the two places overlap. */
+static void test_move_onto_itself(void **state)
+{
+    struct world *w = *state;
+    struct guest *g = w->d1;
+
+    for (unsigned i = 0; i < 16; i++)
+        g->memory[16 + i] = (uint8_t)i; /* arch */
+    assert_int_equal(register_info(g, 0, 0, 0, 24), 0);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(g->memory[24 + 16 + i], i);
+    assert_int_equal(*upcall_pending(g, 0), 1);
+}
+
 static void test_is_up_is_what_the_embedder_said(void **state)
 {
     struct world *w = *state;
@@ -210,8 +224,7 @@ static uint64_t guests_ns(const struct evc_abi_vcpu_time_info_x86_64 *time,
 static const struct evc_abi_vcpu_time_info_x86_64 *time_of(struct guest *g,
                                                            unsigned vcpu)
 {
-    return (const void *)((uint8_t *)evc_vcpu_info(g->dom, vcpu) +
-                          g->abi.time);
+    return (const void *)((uint8_t *)evc_vcpu_info(g->dom, vcpu) + g->abi.time);
 }
 
 static void check_clock(struct guest *g)
@@ -337,6 +350,7 @@ int main(void)
         TEST(test_vcpu_beyond_shared_info_starts_masked),
         TEST(test_reset_does_not_move_it_back),
         TEST(test_infos_may_share_a_page),
+        TEST(test_move_onto_itself),
         TEST(test_is_up_is_what_the_embedder_said),
         TEST(test_other_vcpu_operations_are_the_embedders),
         TEST(test_formula_gives_the_clock_in_every_layout),

@@ -33,8 +33,8 @@ static void test_only_a_vcpus_virq_binds_beyond_vcpu_0(void **state)
 static void test_bind_virq_errors_in_order(void **state)
 {
     struct world *w = *state;
-    struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7, .max_port = 1});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7, .max_port = 1});
 
     assert_int_equal(bind_virq(g, NR_VIRQS, 9), -XEN_EINVAL);
     assert_int_equal(bind_virq(g, UINT32_MAX, 0), -XEN_EINVAL);
@@ -216,8 +216,8 @@ static void test_failed_bind_leaves_the_owner_alone(void **state)
 {
     struct world *w = *state;
     uint32_t exc = (uint32_t)bind_virq(w->d0, VIRQ_DOM_EXC, 0);
-    struct guest *g = guest_create(
-        w, (struct guest_config){.id = 7, .max_port = 1});
+    struct guest *g =
+        guest_create(w, (struct guest_config){.id = 7, .max_port = 1});
 
     bind_ipi(g, 0);
     for (uint32_t virq = 0; virq < NR_VIRQS; virq++)

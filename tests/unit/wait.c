@@ -208,8 +208,8 @@ static void test_poll_errors(void **state)
 
 static void test_poll_of_ports_that_never_were_is_EINVAL(void **state)
 {
-    static const uint32_t ports[] = {0, 1, 63, 64, 4095, 4096, 131071, 131072,
-                                     UINT32_MAX};
+    static const uint32_t ports[] = {0,    1,      63,     64,        4095,
+                                     4096, 131071, 131072, UINT32_MAX};
     struct world *w = *state;
 
     for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
@@ -329,11 +329,10 @@ static void test_timeout_ends_a_poll(void **state)
     clock_gettime(CLOCK_MONOTONIC, &now);
     alarm(PATIENCE);
     assert_int_equal(poll_ports(g, 0, &port, 1, 1), 0); /* long past */
-    assert_int_equal(
-        poll_ports(g, 0, &port, 1,
-                   (uint64_t)now.tv_sec * 1000000000 +
-                       (uint64_t)now.tv_nsec + 30000000),
-        0);
+    assert_int_equal(poll_ports(g, 0, &port, 1,
+                                (uint64_t)now.tv_sec * 1000000000 +
+                                    (uint64_t)now.tv_nsec + 30000000),
+                     0);
     alarm(0);
     world_destroy(w);
 }
@@ -343,8 +342,12 @@ static void test_far_deadline_is_slept_through(void **state)
 {
     struct world *w = *state; /* its clock is far behind the real one */
     uint32_t port = (uint32_t)bind_ipi(w->d1, 0);
-    struct sleeper s = {.g = w->d1, .vcpu = 1, .poll = true, .ports = {port},
-                        .n = 1, .timeout = UINT64_MAX};
+    struct sleeper s = {.g = w->d1,
+                        .vcpu = 1,
+                        .poll = true,
+                        .ports = {port},
+                        .n = 1,
+                        .timeout = UINT64_MAX};
     struct timespec before, after;
 
     start(&s);

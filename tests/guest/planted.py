@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Is the stress test's checker any good?  Plant faults and see them caught.
+
+    planted.py SOURCE-ROOT LIBEVC.so [NAME...]
+
+Each fault is a change of one place in src/guest, which must be found exactly
+once.  The library with the fault is compiled with the stress test, and that
+must fail within a minute.  Exit status: 0; 1: a fault was not caught.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# name: (ABI, file, what stands there, what takes its place)
+FAULTS = {
+    # ---- those the issue names -------------------------------------------------
+    'clear after the handler, two-level': (
+        'twolevel', 'twolevel.c',
+        '''    return clear_ar(guest, guest->pending, word, ready) & ready;
+}''',
+        '''    return ready;
+}''',
+        '''        if (!evc_g_run(self, port, &state))
+            put_back(self, port, state);''',
+        '''        if (evc_g_run(self, port, &state))
+            clear_ar(guest, guest->pending, word, bit_of(guest, port));'''),
+    'clear after the handler, FIFO': (
+        'fifo', 'fifo.c',
+        'evc_abi_u32 taken = is_ours(old) ? PENDING : 0;',
+        'evc_abi_u32 taken = 0;',
+        '''!evc_g_run(self, port, &state))
+        put_back(self, port, state);''',
+        '''evc_g_run(self, port, &state))
+        evc_g32_clear_ar(&guest->events[port], PENDING);
+    (void)put_back;'''),
+    'ready is not read again': (
+        'fifo', 'fifo.c',
+        'if (evc_g32_load_rlx(&self->control[READY]) != 0)',
+        'if (self->ready == 0)'),
+    'clear without an atomic, two-level': (
+        'twolevel', 'twolevel.c',
+        'return clear_ar(guest, guest->pending, word, ready) & ready;',
+        '''{
+        volatile evc_abi_u64 *at =
+            (volatile evc_abi_u64 *)(void *)guest->pending + word;
+        evc_abi_u64 was = *at;
+
+        for (volatile int i = 0; i < 20; i++)
+            ;
+        *at = was & ~ready;
+        return was & ready;
+    }'''),
+    'clear without an atomic, FIFO': (
+        'fifo', 'fifo.c',
+        '''        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
+            return old;''',
+        '''        for (volatile int n = 0; n < 20; n++)
+            ;
+        *(volatile evc_abi_u32 *)&word->raw_ =
+            old & ~(LINKED | LINK | taken);
+        return old;'''),
+    'unmask does not look at PENDING, two-level': (
+        'twolevel', 'twolevel.c',
+        'if (!is_pending_sc(guest, port))\n        return;',
+        '(void)is_pending_sc(guest, port);\n    return;'),
+    'unmask does not look at PENDING, FIFO': (
+        'fifo', 'fifo.c', '!(old & (PENDING | BUSY))', '!(old & BUSY)'),
+    # ---- rows of the ordering tables, by the program's order --------------------
+    'G1: the flag is cleared after the selector': (
+        'twolevel', 'upcall.c',
+        '''            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+            collect(self);''',
+        '''            collect(self);
+            for (volatile int i = 0; i < 20; i++)
+                ;
+            (void)evc_g8_take_acq(self->info);'''),
+    'G1, FIFO': (
+        'fifo', 'upcall.c',
+        '''            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+            collect(self);''',
+        '''            collect(self);
+            for (volatile int i = 0; i < 500; i++)
+                ;
+            (void)evc_g8_take_acq(self->info);'''),
+    'G2: the selector is taken after its words': (
+        'twolevel', 'twolevel.c',
+        '''        if (from == 0)
+            self->selected &= ~evc_bit(word);
+        serve_word(self, word, from);''',
+        '''        serve_word(self, word, from);
+        (void)swap_acq(self->guest, (evc_abi_u8 *)self->info +
+                                        self->guest->sel_offset);
+        if (from == 0)
+            self->selected &= ~evc_bit(word);'''),
+    'G2: the head is read before ready is taken': (
+        'fifo', 'fifo.c',
+        '''    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;''',
+        '''    for (int q = 0; q < 16; q++)
+        early[self->index][q] = evc_g32_load_acq(&self->control[HEAD + q]);
+    for (volatile int i = 0; i < 20; i++)
+        ;
+    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;''',
+        'int evc_g_fifo_collect(', '''static evc_port early[64][16];
+int evc_g_fifo_collect(''',
+        'port = evc_g32_load_acq(&self->control[HEAD + queue]);',
+        'port = early[self->index][queue];'),
+    'G4: the head is read without a ready bit': (
+        'fifo', 'fifo.c',
+        'if (!(word & LINKED) || (word & LINK) == 0)', 'if (!(word & LINKED))'),
+    'G4: the link is read after the word is given back': (
+        'fifo', 'fifo.c',
+        '''        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
+            return old;''',
+        '''        evc_abi_u32 before = old;
+        for (volatile int n = 0; n < 20; n++)
+            ;
+        if (before & LINK ? evc_g32_cas_ar(word, &old,
+                                old & ~(LINKED | LINK | taken))
+                          : (evc_g32_clear_ar(word, LINKED | LINK | taken), 1))
+            return before;'''),
+    'N1: nobody says what it is busy with, two-level': (
+        'twolevel', 'twolevel.c',
+        'evc_busy_begin(self, word + 1); /* N1, pairs with N4 */', ''),
+    'N1, FIFO': (
+        'fifo', 'fifo.c',
+        'evc_busy_begin(self, port); /* N1, pairs with N4 */', ''),
+    'N4: nobody waits': (
+        'fifo', 'settle.c',
+        '''        if (v == self->index || (busy & EVC_BUSY_KEY) != key)
+            continue;''',
+        '        (void)busy, (void)key;\n        continue;'),
+    'M3: the state is not looked at again': (
+        'twolevel', 'mask.c', 'while (runs != was);',
+        'while (0);\n    (void)was;',
+        'write_bit(self, port, runs);',
+        '''for (volatile int i = 0; i < 200; i++)
+            ;
+        write_bit(self, port, runs);'''),
+    'M4: what was taken is not put back, two-level': (
+        'twolevel', 'twolevel.c',
+        'evc_g_twolevel_give(self->guest, port); /* M4, pairs with G7 */', ''),
+    'M4, FIFO': (
+        'fifo', 'fifo.c',
+        '(void)evc_g32_set_sc(&self->guest->events[port], PENDING);', ''),
+    'M5: what was put back is not looked at again': (
+        'twolevel', 'twolevel.c',
+        'evc_g_mask_follow(self, port);          /* M5 */', '',
+        'evc_g_twolevel_give(self->guest, port);',
+        '''for (volatile int i = 0; i < 3000; i++)
+        ;
+    evc_g_twolevel_give(self->guest, port);'''),
+    # ---- others -------------------------------------------------------------------
+    'a move does not wait': (
+        'twolevel', 'settle.c',
+        '''        wait_elsewhere(self, port);
+        return finish(self, port);''', '''        return finish(self, port);'''),
+    'a port has two owners': (
+        'twolevel', 'settle.c',
+        'evc_g_twolevel_own(&guest->vcpus[evc_state_vcpu(state)], port, 0);',
+        ';', 'if (!evc_state_runs(*state) || evc_state_vcpu(*state) != self->index)',
+        'if (!evc_state_runs(*state))', 'upcall.c'),
+    'the last queue first': (
+        'fifo', 'fifo.c', 'EVC_LOWEST32(self->ready)',
+        '31 - (unsigned)__builtin_clz(self->ready)'),
+    'budget is cut without putting back': (
+        'twolevel', 'twolevel.c',
+        '(void)set_sc(guest, guest->pending, word, taken);', ''),
+}
+
+FLAGS = ['-std=gnu11', '-O2', '-w', '-D_GNU_SOURCE', '-pthread']
+
+
+def plant(folder, fault):
+    """Make the changes of one fault in a copy of src/guest."""
+    name, changes = fault[1], list(fault[2:])
+    while changes:
+        old, new = changes[:2]
+        file = folder / name
+        text = file.read_text()
+        if text.count(old) != 1 and len(changes) >= 3 and \
+                changes[2].endswith('.c'):
+            file = folder / changes[2]
+            text = file.read_text()
+        if text.count(old) != 1:
+            sys.exit(f'planted: {file.name} has not exactly once:\n{old}')
+        file.write_text(text.replace(old, new))
+        changes = changes[3:] if len(changes) >= 3 and \
+            changes[2].endswith('.c') else changes[2:]
+
+
+def compile_with(root, library, folder, program):
+    """The stress test with the library in `folder`."""
+    tests = root / 'tests/guest'
+    subprocess.run(
+        ['cc', *FLAGS, f'-I{root}/include', f'-I{tests}', f'-I{folder}',
+         tests / 'stress.c', tests / 'side.c', *sorted(folder.glob('*.c')),
+         library, f'-Wl,-rpath,{library.parent}', '-o', program], check=True)
+
+
+def is_caught(root, library, name):
+    fault = FAULTS[name]
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place) / 'guest'
+        shutil.copytree(root / 'src/guest', folder)
+        plant(folder, fault)
+        program = pathlib.Path(place) / 'stress'
+        compile_with(root, library, folder, program)
+        environment = dict(os.environ, EVC_STRESS_PATIENCE='1')
+        environment.pop('EVC_STRESS_EVENTS', None)
+        try:
+            ran = subprocess.run([program, fault[0], '10000000'], timeout=60,
+                                 env=environment, capture_output=True,
+                                 text=True)
+        except subprocess.TimeoutExpired:
+            print(f'caught   {name}: it hangs', flush=True)
+            return True
+    said = ran.stdout.split('\n')[0] or f'status {ran.returncode}'
+    print(f'{"caught  " if ran.returncode else "NOT SEEN"} {name}: {said}',
+          flush=True)
+    return ran.returncode != 0
+
+
+def main():
+    root = pathlib.Path(sys.argv[1]).resolve()
+    library = pathlib.Path(sys.argv[2]).resolve()
+    names = sys.argv[3:] or FAULTS
+    missed = [name for name in names if not is_caught(root, library, name)]
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == '__main__':
+    main()

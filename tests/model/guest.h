@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest of the models: the least that the contract (section 8) asks of one,
+ * and the world that host and guest share.  The labels G are those of the tables in
+ * src/delivery; include this after the .c files of the engine.
+ */
+#ifndef EVC_TESTS_MODEL_GUEST_H
+#define EVC_TESTS_MODEL_GUEST_H
+
+#define MODEL_PORTS 64u /* one bucket */
+#define MODEL_VCPUS 2u
+
+/* A selector word, 64 bits of each map, a page of event words, control blocks. */
+struct shared {
+    _Alignas(64) uint8_t info[MODEL_VCPUS][64];
+    _Alignas(8) uint8_t pending[8], mask[8];
+    _Alignas(64) evc_a32 words[MODEL_PORTS];
+    _Alignas(64) evc_a32 control[MODEL_VCPUS][18];
+};
+
+struct model_world {
+    struct shared shared;
+    struct evc_table table;
+    struct evc_shelf shelf;
+    struct evc_bucket bucket;
+    evc_info_ptr info[MODEL_VCPUS];
+    struct evc_delivery to;
+    uint32_t head[MODEL_VCPUS][16]; /* the guest's own */
+};
+
+static const struct evc_shape model_shape = {
+    .wide = true,
+    .has_mask = true,
+    .sel_offset = 8,
+    .ports = MODEL_PORTS,
+    .slots = MODEL_VCPUS,
+    .info_size = 64,
+};
+
+typedef void model_handler(struct model_world *w, uint32_t port);
+
+/* Everything zero, every port notifying vCPU 0, two-level. */
+static void model_world_init(struct model_world *w)
+{
+    struct evc_fifo *fifo = w->to.fifo;
+
+    memset(w, 0, sizeof(*w));
+    w->table.shelf[0] = &w->shelf;
+    w->shelf.bucket[0] = &w->bucket;
+    evc_a32_store_rlx(&w->table.valid, MODEL_PORTS);
+    for (unsigned p = 0; p < MODEL_PORTS; p++) {
+        evc_a32_store_rlx(&w->bucket.delivery[p],
+                          evc_delivery_word(0, EVC_DEFAULT_PRIORITY));
+        evc_a32_store_rlx(&w->bucket.last[p], EVC_DELIVERY_NONE);
+    }
+    for (unsigned v = 0; v < MODEL_VCPUS; v++)
+        atomic_store(&w->info[v], w->shared.info[v]);
+    w->to = (struct evc_delivery){.table = &w->table,
+                                  .info = w->info,
+                                  .shape = &model_shape,
+                                  .pending = w->shared.pending,
+                                  .mask = w->shared.mask,
+                                  .fifo = fifo};
+}
+
+/* ---- two-level ------------------------------------------------------------- */
+
+static inline _Atomic uint64_t *word64(uint8_t *at)
+{
+    return (_Atomic uint64_t *)(void *)at;
+}
+
+static inline bool guest_acknowledge(struct model_world *w, unsigned vcpu)
+{
+    _Atomic uint8_t *upcall = (_Atomic uint8_t *)w->shared.info[vcpu];
+
+    return atomic_exchange(upcall, 0) != 0; /* G1 */
+}
+
+static inline void guest_twolevel(struct model_world *w, unsigned vcpu,
+                                  model_handler *handle)
+{
+    while (guest_acknowledge(w, vcpu)) {
+        uint64_t bits;
+
+        /* G2 */
+        if (atomic_exchange(word64(w->shared.info[vcpu] + 8), 0) == 0)
+            continue;
+        bits = atomic_load(word64(w->shared.pending)) &
+               ~atomic_load(word64(w->shared.mask));
+        for (; bits != 0; bits &= bits - 1) {
+            uint64_t bit = bits & -bits;
+
+            /* G3, before its handler runs */
+            if (atomic_fetch_and(word64(w->shared.pending), ~bit) & bit)
+                handle(w, (uint32_t)__builtin_ctzll(bit));
+        }
+    }
+}
+
+/* ---- FIFO ------------------------------------------------------------------- */
+
+#ifdef LINKED /* of fifo.c */
+
+static inline _Atomic uint32_t *word32(evc_a32 *at)
+{
+    return &at->raw_;
+}
+
+static inline void guest_take(struct model_world *w, unsigned vcpu, unsigned q,
+                              uint32_t *ready, model_handler *handle)
+{
+    uint32_t port = w->head[vcpu][q], old;
+
+    if (port == 0) /* G4 */
+        port = atomic_load(word32(&w->shared.control[vcpu][HEAD + q]));
+    assert(port < MODEL_PORTS);
+    if (port == 0) {
+        *ready &= ~(1u << q);
+        return;
+    }
+    old = atomic_fetch_and(word32(&w->shared.words[port]),
+                           ~(LINKED | LINK_MASK)); /* G4 */
+    w->head[vcpu][q] = old & LINK_MASK;
+    if (w->head[vcpu][q] == 0)
+        *ready &= ~(1u << q);
+    old = atomic_load(word32(&w->shared.words[port]));
+    if (!(old & PENDING) || (old & MASKED))
+        return;
+    old = atomic_fetch_and(word32(&w->shared.words[port]), ~PENDING); /* G5 */
+    if (old & PENDING)
+        handle(w, port);
+}
+
+static inline void guest_fifo(struct model_world *w, unsigned vcpu,
+                              model_handler *handle)
+{
+    uint32_t ready = 0;
+
+    while (guest_acknowledge(w, vcpu)) {
+        for (unsigned n = 0;; n++) {
+            assert(n < 100); /* no cycle */
+            /* G2 */
+            ready |= atomic_exchange(word32(&w->shared.control[vcpu][READY]), 0);
+            if (ready == 0)
+                break;
+            guest_take(w, vcpu, (unsigned)__builtin_ctz(ready), &ready, handle);
+        }
+    }
+}
+
+/* A FIFO world: the page of words is there, both vCPUs have a block. */
+static inline void model_fifo_init(struct model_world *w)
+{
+    struct evc_fifo *old = w->to.fifo;
+
+    model_world_init(w);
+    evc_fifo_destroy(old, MODEL_VCPUS);
+    w->to.fifo = evc_fifo_create(MODEL_VCPUS);
+    assert(w->to.fifo != NULL);
+    evc_fifo_add_page(w->to.fifo, w->shared.words, 0);
+    for (unsigned v = 0; v < MODEL_VCPUS; v++) {
+        int r = evc_fifo_add_block(w->to.fifo, v, w->shared.control[v], 0, 0);
+
+        assert(r == 0);
+    }
+}
+
+#endif /* LINKED */
+
+/* A kick wakes the vCPU once more, after all of this. */
+static inline bool model_kicked(unsigned post)
+{
+    return post & EVC_POST_KICK;
+}
+
+#endif /* EVC_TESTS_MODEL_GUEST_H */
