@@ -462,6 +462,13 @@ static int move_info(struct guest *g, unsigned v)
     return (int)hypercall(g, v, 24, VCPUOP_register_vcpu_info, v, SCRATCH);
 }
 
+/* However busy the machine is: the senders get their turn. */
+static void await_pending(struct guest *g, uint32_t port)
+{
+    for (unsigned i = 0; i < 10000 && !is_pending(g, port); i++)
+        nap(1000);
+}
+
 static void test_no_event_is_lost_while_vcpu_info_moves(void **state)
 {
     struct world *w = *state;
@@ -474,10 +481,10 @@ static void test_no_event_is_lost_while_vcpu_info_moves(void **state)
     crew_add(&crew, send_to_movers);
     crew_start(&crew);
     for (unsigned v = 0; v < 4; v++) {
-        nap(2000);
+        await_pending(w->d1, m.port[v]);
         if (move_info(w->d1, v) != 0)
             crew.wrong = __LINE__;
-        if (take(w->d1, v).count == 0) /* they were sent long ago */
+        if (take(w->d1, v).count == 0) /* it was pending before the move */
             crew.wrong = __LINE__;
     }
     crew_stop(&crew);
