@@ -12,7 +12,7 @@
 
 #include "commands.h"
 
-enum key { OPTION_COMPAT = 256, OPTION_WIDTH, OPTION_DIFF, OPTION_UPDATE };
+enum key { OPTION_COMPAT = 256, OPTION_WIDTH, OPTION_DIFF, OPTION_UPDATE, OPTION_GUEST };
 
 struct arguments {
     struct evc_replay_options options;
@@ -59,6 +59,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_UPDATE:
         options->update = true;
         return 0;
+    case OPTION_GUEST:
+        options->guest = true;
+        return 0;
     case 'q':
         options->quiet = true;
         return 0;
@@ -81,6 +84,8 @@ static const struct argp_option choices[] = {
      "Whose oddities to expect: xen-4.17 (as recorded) or default", 0},
     {"width", OPTION_WIDTH, "BITS", 0,
      "Word size of every guest: 64 (as recorded) or 32", 0},
+    {"guest", OPTION_GUEST, NULL, 0,
+     "Let libevc-guest dispatch in every upcall", 0},
     {"diff", OPTION_DIFF, NULL, 0,
      "Show every difference, not only the first of each file", 0},
     {"update", OPTION_UPDATE, NULL, 0,

@@ -15,7 +15,7 @@
  *          success, a negative Xen errno value (<evc/abi/errno.h>) on failure.
  *          A failed call has changed nothing, except where its text says so.
  * Memory   All of it is the caller's, and must stay as long as the guest runs:
- *          64 bytes a port and 1024 a vCPU, private; with FIFO 4 bytes a port
+ *          64 bytes a port and 1536 a vCPU, private; with FIFO 4 bytes a port
  *          more, shared with the host.  Nothing is allocated.  The members of
  *          struct evc_guest, _vcpu and _port are the library's own.
  * vCPUs    Most functions take `self`, the vCPU the caller runs on.  Calls with
@@ -91,7 +91,7 @@ typedef void evc_guest_gone(struct evc_guest_vcpu *self, evc_port port,
 #define EVC_GUEST_QUEUES     16u
 #define EVC_GUEST_PORTS_MAX  131072u
 #define EVC_GUEST_PORT_SIZE  64u   /* sizeof(struct evc_guest_port) */
-#define EVC_GUEST_VCPU_SIZE  1024u /* sizeof(struct evc_guest_vcpu) */
+#define EVC_GUEST_VCPU_SIZE  1536u /* sizeof(struct evc_guest_vcpu) */
 
 /* Bytes of the FIFO event array for ports below @ports, in whole pages. */
 #define EVC_GUEST_EVENT_BYTES(ports) \
@@ -122,8 +122,9 @@ struct evc_guest_vcpu {
     evc_g32 control[EVC_ABI_FIFO_CONTROL_BLOCK_SIZE / 4];
     evc_g32 pad0[32 - EVC_ABI_FIFO_CONTROL_BLOCK_SIZE / 4];
 
-    /* Two-level: bit p, port p notifies this vCPU.  Written by binders. */
+    /* Two-level, written by binders.  Bit p: this vCPU looks after port p; */
     evc_g64 mine[64];
+    evc_g64 left_us[64]; /* but only for a while: it notifies another one */
 
     /* What this vCPU is at; read by those who wait until it is not. */
     evc_g32 busy;
@@ -131,7 +132,7 @@ struct evc_guest_vcpu {
 
     struct evc_guest *guest;
     void *info;          /* its vcpu_info, NULL: none as yet */
-    evc_abi_u64 served;  /* handlers called, ever */
+    evc_abi_u64 taken;   /* events, ever */
     evc_abi_u64 until;   /* of the present dispatch: when to stop, 0 never */
     evc_abi_u64 selected; /* two-level: words that are worth a look */
     evc_abi_u32 left;    /* of the present dispatch: handlers it may call */

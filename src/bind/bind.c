@@ -85,9 +85,11 @@ int evc_op_bind_interdomain(struct evc_domain *caller,
         r = evc_engine_policy(caller, EVC_ACTION_BIND_INTERDOMAIN, remote,
                               arg->remote_port);
     if (r == 0) {
+        evc_change_begin(caller, remote);
         join(caller, (uint32_t)port, remote, arg->remote_port);
         /* It may have been sent to before: let the binder look. */
         (void)evc_domain_post(caller, (uint32_t)port);
+        evc_change_end(caller, remote);
     }
     evc_domain_unlock_two(caller, remote);
     evc_domain_put(remote);
@@ -131,12 +133,14 @@ int evc_connect_static(struct evc_domain *a, evc_port port_a,
         (a == b && port_a == port_b))
         r = -EINVAL;
     if (r == 0) {
+        evc_change_begin(a, b);
         evc_table_set_chan(
             &a->table, port_a,
             evc_chan(EVC_INTERDOMAIN | counted(b), b->id, port_b));
         evc_table_set_chan(
             &b->table, port_b,
             evc_chan(EVC_INTERDOMAIN | counted(a), a->id, port_a));
+        evc_change_end(a, b);
     }
     evc_domain_unlock_two(a, b);
     return r;

@@ -39,8 +39,10 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
     switch (evc_chan_kind(chan)) {
     case EVC_INTERDOMAIN:
         peer_id = evc_chan_domid(chan);
-        if (peer != NULL)
+        if (peer != NULL) {
+            evc_change_begin(domain, peer);
             unbind_peer(domain, peer, chan);
+        }
         break;
     case EVC_VIRQ:
         evc_virq_released(domain, evc_chan_number(chan), vcpu);
@@ -55,6 +57,8 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
     if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
         evc_host_detach(domain, port);
     evc_port_free(domain, port);
+    if (peer != NULL)
+        evc_change_end(domain, peer);
 }
 
 /* What a caller may close: open, and not the host's unless it is the host. */

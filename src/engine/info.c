@@ -60,11 +60,21 @@ static uint64_t look(const struct evc_table *table, uint32_t port,
     return chan;
 }
 
-/* Without a lock: tools ask for every port there is. Inside RCU. */
-static int status(struct evc_domain *caller, struct evtchn_status *arg)
+/* 0; -EBUSY: a channel of it is being changed. */
+static int look_calmly(struct evc_domain *domain, uint32_t port, uint64_t *chan,
+                       uint32_t *vcpu)
 {
-    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
-    struct evc_domain *domain = evc_engine_peer(caller->engine, id);
+    uint32_t before = evc_a32_load_acq(&domain->changes); /* Q3 */
+
+    *chan = look(&domain->table, port, vcpu);
+    return before % 2 == 0 && evc_a32_load_rlx(&domain->changes) == before
+               ? 0
+               : -EBUSY;
+}
+
+static int status(struct evc_domain *caller, struct evc_domain *domain,
+                  struct evtchn_status *arg, bool locked)
+{
     uint32_t vcpu;
     uint64_t chan;
     int r;
@@ -76,21 +86,37 @@ static int status(struct evc_domain *caller, struct evtchn_status *arg)
     r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
     if (r < 0)
         return r;
-    chan = look(&domain->table, arg->port, &vcpu);
+    if (locked)
+        chan = look(&domain->table, arg->port, &vcpu);
+    else if (look_calmly(domain, arg->port, &chan, &vcpu) < 0)
+        return 1;
     if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
         return -EACCES;
     answer(arg, chan);
-    arg->vcpu = vcpu;
+    /* A port that is just being opened or freed tells nobody. */
+    arg->vcpu = evc_chan_kind(chan) > EVC_RESERVED ? vcpu : 0;
     return 0;
 }
 
+/* Without a lock, for tools ask for every port there is, unless it must wait. */
 int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
 {
+    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
+    struct evc_domain *domain;
     int r;
 
     evc_rcu_lock();
-    r = status(caller, arg);
+    r = status(caller, evc_engine_peer(caller->engine, id), arg, false);
     evc_rcu_unlock();
+    if (r <= 0)
+        return r;
+    domain = evc_domain_get(caller->engine, id);
+    if (domain == NULL)
+        return -ESRCH;
+    pthread_mutex_lock(&domain->lock);
+    r = status(caller, domain, arg, true);
+    pthread_mutex_unlock(&domain->lock);
+    evc_domain_put(domain);
     return r;
 }
 

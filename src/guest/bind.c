@@ -33,7 +33,7 @@ evc_abi_u32 evc_g_state_change(struct evc_guest_port *p, evc_abi_u32 set,
         if (!(state & EVC_STATE_BOUND))
             return 0;
     } while (
-        !evc_g32_cas_sc(&p->state, &state, (state & ~clear) | set)); /* M1 */
+        !evc_g32_cas_ar(&p->state, &state, (state & ~clear) | set)); /* M1 */
     return state;
 }
 
@@ -113,8 +113,11 @@ static int attach(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 at,
         return r;
     }
     fill(p, how);
-    if (!evc_is_fifo(guest))
-        evc_g_twolevel_own(&guest->vcpus[how->vcpu], port, 1);
+    if (!evc_is_fifo(guest)) {
+        if (at < guest->nr_vcpus) /* it may still be told */
+            evc_g_twolevel_leave(&guest->vcpus[at], port);
+        evc_g_twolevel_own(&guest->vcpus[how->vcpu], port);
+    }
     unlock(p, first_state(how));
     evc_g_mask_follow(self, port);
     return (int)port;

@@ -12,11 +12,10 @@
  *
  *   here                 there                if it were weaker
  *   -------------------  -------------------  ----------------------------------
- *   G2 take ready   acq  F4 set ready     sc  guest looks at head too early
- *   G4 read head    acq  F2 store head   rel  guest follows the old list
+ *   G2 take ready   acq  F2 store head   rel  guest follows the old list
+ *                        F4 set ready     sc  guest looks at head too early
  *   G4 take link    acq  F3 link tail     sc  guest finds a port not yet marked
  *   G5 clear pending ar  F1 mark word     sc  merged event without its payload
- *   G8 clear masked  sc  F1 mark word     sc  event marked and not linked: lost
  */
 #include "internal.h"
 
@@ -40,7 +39,7 @@
 void evc_g_fifo_mask(struct evc_guest *guest, evc_port port)
 {
     /* M2, pairs with M1; N3, pairs with N2 */
-    (void)evc_g32_set_sc(&guest->events[port], MASKED);
+    (void)evc_g32_set_ar(&guest->events[port], MASKED);
 }
 
 int evc_g_fifo_take(struct evc_guest *guest, evc_port port)
@@ -56,8 +55,8 @@ void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
     evc_abi_u32 old = evc_g32_load_rlx(word);
 
     for (int i = 0; i < TRIES && !(old & (PENDING | BUSY)); i++) {
-        /* G8, pairs with F1; M2, pairs with M1 */
-        if (evc_g32_cas_sc(word, &old, old & ~MASKED))
+        /* M2; who posts sees the word before this or after, no order needed */
+        if (evc_g32_cas_ar(word, &old, old & ~MASKED))
             return;
     }
     evc_g_unmask_by_host(self, port);
@@ -109,9 +108,9 @@ static void put_back(struct evc_guest_vcpu *self, evc_port port,
 {
     if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
         return;
-    /* M4, pairs with G8 and V2 */
-    (void)evc_g32_set_sc(&self->guest->events[port], PENDING);
-    evc_g_mask_follow(self, port); /* M5 */
+    /* Relaxed: what its sender released is carried on. */
+    (void)evc_g32_set_rlx(&self->guest->events[port], PENDING);
+    evc_g_mask_follow(self, port); /* M2, M3 */
 }
 
 static void drop_queue(struct evc_guest_vcpu *self, unsigned queue)
@@ -135,8 +134,8 @@ static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
     evc_port port = self->head[queue];
     evc_abi_u32 word, state;
 
-    if (port == 0) /* G4, pairs with F2 */
-        port = evc_g32_load_acq(&self->control[HEAD + queue]);
+    if (port == 0) /* Relaxed: G2 has made it visible. */
+        port = evc_g32_load_rlx(&self->control[HEAD + queue]);
     if (port == 0 || port >= guest->nr_ports) {
         drop_queue(self, queue);
         return;
@@ -148,7 +147,7 @@ static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
     else
         self->head[queue] = word & LINK;
     prefetch(guest, self->head[queue]);
-    if ((word & LINKED) && is_ours(word) && !evc_g_run(self, port, &state))
+    if ((word & LINKED) && is_ours(word) && !evc_run(self, port, &state))
         put_back(self, port, state);
 }
 

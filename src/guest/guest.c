@@ -215,7 +215,7 @@ static void start_twolevel(struct evc_guest *guest, evc_abi_u32 ports)
 
 static int is_aligned(const void *address, unsigned bytes)
 {
-    return address && (evc_abi_uptr)address % bytes == 0;
+    return address && ((evc_abi_uptr)address & (bytes - 1)) == 0;
 }
 
 static int check_memory(const struct evc_guest_config *config)

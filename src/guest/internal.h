@@ -19,24 +19,28 @@
  *
  *   here                     there                    if it were weaker
  *   -----------------------  -----------------------  ------------------------
- *   H1 store bound     rel   H2 load state       acq  handler of a new binding
- *                                                     called with old data
- *   N1 store busy            N4 load busy        acq  unbinder does not see who
- *   N2 take event   (a)rel   N3 touch word  acq(rel)  is in the handler, returns
+ *   H1 store state      rel  H2 load state       acq  handler, closer or next
+ *                                                     binder meets an old record
+ *   N1 store busy       rel  N4 load busy        acq  unbinder does not see who
+ *   N2 take event        ar  N3 touch word        ar  is in the handler, returns
  *                                                     while it runs
- *   N3 store closing  (rel)  N2 take event     (acq)  dispatcher calls a handler
- *                            H2 load state            that is being unbound
- *   N5 store busy      rel   N4 load busy        acq  unbinder frees what the
+ *   N3 touch word        ar  N2 take event        ar  dispatcher calls a handler
+ *                            H2 load state       acq  that is being unbound
+ *   N5 store busy       rel  N4 load busy        acq  unbinder frees what the
  *                                                     handler still reads
- *   M1 change state     sc   M2 touch mask bit    sc  mask bit and state differ
- *   M3 load state       sc   (another vCPU's)         for good: event lost
- *   M4 put back         sc   G7, V2 read pending  sc  taken while masked, put
- *   M5 load state       sc   M1 change state      sc  back unseen: event lost
+ *   M1 change state      ar  M3 load state            mask bit and state differ
+ *   M2 touch mask bit    ar  M2 touch mask bit    ar  for good: event lost; an
+ *                                                     event put back is not seen
  *
  * N1 to N4 need no fence and no read-modify-write of their own: the dispatcher
  * says where it is (N1), then takes the event (N2); the unbinder says that the
  * port is closing, then touches the same word (N3).  One of the two
  * read-modify-writes comes first, and the other sees what was written before it.
+ *
+ * M1 to M3 likewise: change the state, write the mask bit, look at the state
+ * again.  Of two who write the bit, the later one sees what the other knew.  An
+ * event that was taken and may not be handled is put back before that, so that
+ * the later one finds it pending.
  */
 #ifndef EVC_GUEST_INTERNAL_H
 #define EVC_GUEST_INTERNAL_H
@@ -62,6 +66,7 @@
 #define EVC_STATE_POLLED  0x40u /* bound without a handler */
 #define EVC_STATE_LISTED  0x80u /* on a list of ports held back, perhaps still */
 #define EVC_STATE_VCPU    16    /* the notified vCPU, from this bit on */
+#define EVC_STATE_VCPUS   0xffff0000u
 
 #define EVC_STATE_REASONS                                                     \
     (EVC_STATE_CLOSING | EVC_STATE_MOVING | EVC_STATE_USER | EVC_STATE_HELD | \
@@ -127,12 +132,32 @@ static inline void evc_busy_end(struct evc_guest_vcpu *self)
 
 #define EVC_BUSY_KEY 0x3ffffu
 
+/* A handler was called, and it is not just business as usual. */
+EVC_HIDDEN void evc_g_account(struct evc_guest_vcpu *self, evc_port port,
+                              int result);
+
 /*
  * Call the handler of a port whose event has been taken.  False: it is not to
  * be called, and `*state` says why.
  */
-EVC_HIDDEN int evc_g_run(struct evc_guest_vcpu *self, evc_port port,
-                         evc_abi_u32 *state);
+static inline int evc_run(struct evc_guest_vcpu *self, evc_port port,
+                          evc_abi_u32 *state)
+{
+    struct evc_guest_port *p = &self->guest->ports[port];
+    int result;
+
+    *state = evc_g32_load_acq(&p->state); /* H2, pairs with H1 and N3 */
+    if ((*state & (EVC_STATE_BOUND | EVC_STATE_REASONS | EVC_STATE_VCPUS)) !=
+        (EVC_STATE_BOUND | self->index << EVC_STATE_VCPU))
+        return 0;
+    self->current = port;
+    result = p->handler(self, port, p->data);
+    self->current = 0;
+    evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
+    if (((unsigned)result | p->run) != 0)
+        evc_g_account(self, port, result);
+    return 1;
+}
 
 /* May another handler begin? */
 static inline int evc_may_run(struct evc_guest_vcpu *self)
@@ -185,8 +210,10 @@ static inline evc_abi_u32 evc_busy_key(const struct evc_guest *guest,
     return evc_is_fifo(guest) ? port : (port >> guest->word_shift) + 1;
 }
 
-/* Two-level: which vCPU takes the port's events. */
-EVC_HIDDEN void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port,
-                                   int own);
+/* Two-level: a port comes to a vCPU, leaves it, or is closed. */
+EVC_HIDDEN void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port);
+EVC_HIDDEN void evc_g_twolevel_leave(struct evc_guest_vcpu *vcpu,
+                                     evc_port port);
+EVC_HIDDEN void evc_g_twolevel_disown(struct evc_guest *guest, evc_port port);
 
 #endif /* EVC_GUEST_INTERNAL_H */

@@ -39,14 +39,13 @@ static void write_bit(struct evc_guest_vcpu *self, evc_port port, int runs)
 void evc_g_mask_follow(struct evc_guest_vcpu *self, evc_port port)
 {
     const evc_g32 *state = &self->guest->ports[port].state;
-    /* M5, pairs with M1 */
-    int runs = evc_state_runs(evc_g32_load_sc(state)), was;
+    int runs = evc_state_runs(evc_g32_load_rlx(state)), was;
 
     /* Once more for each change another vCPU makes meanwhile. */
     do {
         was = runs;
-        write_bit(self, port, runs);                   /* M2, pairs with M1 */
-        runs = evc_state_runs(evc_g32_load_sc(state)); /* M3, pairs with M1 */
+        write_bit(self, port, runs);                    /* M2, pairs with M1 */
+        runs = evc_state_runs(evc_g32_load_rlx(state)); /* M3, pairs with M1 */
     } while (runs != was);
 }
 

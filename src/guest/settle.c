@@ -69,13 +69,13 @@ static int lock(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 reason)
 
     if (port >= self->guest->nr_ports)
         return -XEN_EINVAL;
-    state = evc_g32_load_sc(&p->state);
+    state = evc_g32_load_rlx(&p->state);
     for (;;) {
         if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
             return -XEN_EINVAL;
         if (!(state & EVC_STATE_LOCKED)) {
-            /* N3, pairs with H2 */
-            if (evc_g32_cas_sc(&p->state, &state,
+            /* H2, pairs with H1: what its binder wrote */
+            if (evc_g32_cas_ar(&p->state, &state,
                                state | EVC_STATE_LOCKED | reason))
                 return 0;
             continue;
@@ -83,7 +83,7 @@ static int lock(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 reason)
         if (evc_g32_load_rlx(&self->active) || self->settles)
             return -XEN_EBUSY;
         relax(self->guest); /* until another vCPU has closed or moved it */
-        state = evc_g32_load_sc(&p->state);
+        state = evc_g32_load_rlx(&p->state);
     }
 }
 
@@ -110,11 +110,10 @@ static void close_port(struct evc_guest_vcpu *self, evc_port port)
     struct evtchn_close arg;
 
     if (!evc_is_fifo(guest))
-        evc_g_twolevel_own(
-            &guest->vcpus[evc_state_vcpu(evc_g32_load_rlx(&p->state))], port,
-            0);
+        evc_g_twolevel_disown(guest, port);
     /* Free before it is closed: the host may give its number to somebody. */
-    (void)evc_g32_clear_ar(&p->state, ~EVC_STATE_LISTED);
+    /* H1, pairs with H2: who binds it next */
+    (void)evc_g32_clear_rel(&p->state, ~EVC_STATE_LISTED);
     arg.port = port;
     (void)evc_g_op(self, EVTCHNOP_close, &arg);
     if (gone)
@@ -127,12 +126,12 @@ static void change_vcpu(struct evc_guest *guest, evc_port port)
     evc_abi_u32 state = evc_g32_load_rlx(&p->state), next;
 
     if (!evc_is_fifo(guest)) {
-        evc_g_twolevel_own(&guest->vcpus[evc_state_vcpu(state)], port, 0);
-        evc_g_twolevel_own(&guest->vcpus[p->target], port, 1);
+        evc_g_twolevel_leave(&guest->vcpus[evc_state_vcpu(state)], port);
+        evc_g_twolevel_own(&guest->vcpus[p->target], port);
     }
     do {
         next = (state & 0xffffu) | (evc_abi_u32)p->target << EVC_STATE_VCPU;
-    } while (!evc_g32_cas_sc(&p->state, &state, next));
+    } while (!evc_g32_cas_rlx(&p->state, &state, next));
 }
 
 static int move_port(struct evc_guest_vcpu *self, evc_port port)
@@ -227,7 +226,7 @@ int evc_guest_quiesce(struct evc_guest_vcpu *self, evc_port port)
         return -XEN_EINVAL;
     if (evc_g32_load_rlx(&self->active))
         return -XEN_EBUSY;
-    if (!evc_state_runs(evc_g32_load_sc(&p->state))) {
+    if (!evc_state_runs(evc_g32_load_rlx(&p->state))) {
         stop(self->guest, port);
         evc_g_mask_follow(self, port); /* it may have been unmasked meanwhile */
     }

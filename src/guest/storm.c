@@ -50,12 +50,13 @@ static void hold(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 ticks)
 
 /*
  * Take a port off the list, or, if it is not due yet, back on it.  The state is
- * changed only as it was looked at: it may be held anew at any moment.
+ * changed only as it was looked at: it may be held anew at any moment.  With an
+ * old `due` it is enabled too early, once, which does no harm.
  */
 static void release(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 now)
 {
     struct evc_guest_port *p = &self->guest->ports[port];
-    evc_abi_u32 state = evc_g32_load_sc(&p->state);
+    evc_abi_u32 state = evc_g32_load_rlx(&p->state);
 
     do {
         evc_abi_u32 due = evc_g32_load_rlx(&p->due);
@@ -64,7 +65,7 @@ static void release(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 now)
             list_port(self, port, due);
             return;
         }
-    } while (!evc_g32_cas_sc(&p->state, &state,
+    } while (!evc_g32_cas_ar(&p->state, &state,
                              state & ~(EVC_STATE_HELD | EVC_STATE_LISTED)));
     if (state & EVC_STATE_HELD)
         evc_g_mask_follow(self, port);

@@ -59,11 +59,11 @@ static evc_abi_u64 load_sc(const struct evc_guest *guest, void *bits,
                   evc_g32_load_sc(NARROW(bits, word)));
 }
 
-static evc_abi_u64 set_sc(const struct evc_guest *guest, void *bits,
+static evc_abi_u64 set_ar(const struct evc_guest *guest, void *bits,
                           unsigned word, evc_abi_u64 v)
 {
-    return EITHER(guest, evc_g64_set_sc(WIDE(bits, word), v),
-                  evc_g32_set_sc(NARROW(bits, word), (evc_abi_u32)v));
+    return EITHER(guest, evc_g64_set_ar(WIDE(bits, word), v),
+                  evc_g32_set_ar(NARROW(bits, word), (evc_abi_u32)v));
 }
 
 static evc_abi_u64 set_rlx(const struct evc_guest *guest, void *bits,
@@ -105,7 +105,7 @@ static evc_abi_u64 swap_acq(const struct evc_guest *guest, void *bits)
 void evc_g_twolevel_mask(struct evc_guest *guest, evc_port port)
 {
     /* M2, pairs with M1 */
-    (void)set_sc(guest, guest->mask, word_of(guest, port), bit_of(guest, port));
+    (void)set_ar(guest, guest->mask, word_of(guest, port), bit_of(guest, port));
 }
 
 int evc_g_twolevel_take(struct evc_guest *guest, evc_port port)
@@ -119,14 +119,14 @@ int evc_g_twolevel_take(struct evc_guest *guest, evc_port port)
 
 void evc_g_twolevel_give(struct evc_guest *guest, evc_port port)
 {
-    /* M4, pairs with G7 */
-    (void)set_sc(guest, guest->pending, word_of(guest, port),
-                 bit_of(guest, port));
+    /* Relaxed: what its sender released is carried on. */
+    (void)set_rlx(guest, guest->pending, word_of(guest, port),
+                  bit_of(guest, port));
 }
 
 static int is_pending_sc(struct evc_guest *guest, evc_port port)
 {
-    /* G7, pairs with P1 and M4 */
+    /* G7, pairs with P1 */
     return (load_sc(guest, guest->pending, word_of(guest, port)) &
             bit_of(guest, port)) != 0;
 }
@@ -160,16 +160,43 @@ void evc_g_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
     }
 }
 
-void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port, int own)
+/*
+ * Who looks after a port: the vCPU it notifies, and those it has notified
+ * before.  A sender that read the old number before the port was moved may tell
+ * the old vCPU, who then has the port announced anew.
+ *
+ * Relaxed: the port is masked, and its unmasking orders these.  A vCPU that
+ * sees them too late takes the event, and evc_run() refuses it.
+ */
+void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port)
 {
     const struct evc_guest *guest = vcpu->guest;
     unsigned word = word_of(guest, port);
 
-    /* Relaxed: the port is masked, and its unmasking orders this. */
-    if (own)
-        (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
-    else
-        (void)clear_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+    (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+    (void)clear_rlx(guest, vcpu->left_us, word, bit_of(guest, port));
+}
+
+void evc_g_twolevel_leave(struct evc_guest_vcpu *vcpu, evc_port port)
+{
+    const struct evc_guest *guest = vcpu->guest;
+    unsigned word = word_of(guest, port);
+
+    (void)set_rlx(guest, vcpu->left_us, word, bit_of(guest, port));
+    (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+}
+
+void evc_g_twolevel_disown(struct evc_guest *guest, evc_port port)
+{
+    unsigned word = word_of(guest, port);
+    evc_abi_u64 bit = bit_of(guest, port);
+
+    for (evc_abi_u32 v = 0; v < guest->nr_vcpus; v++) {
+        struct evc_guest_vcpu *vcpu = &guest->vcpus[v];
+
+        if (load_rlx(guest, vcpu->mine, word) & bit)
+            (void)clear_rlx(guest, vcpu->mine, word, bit);
+    }
 }
 
 /* ---- serving -------------------------------------------------------------------- */
@@ -184,12 +211,22 @@ int evc_g_twolevel_collect(struct evc_guest_vcpu *self)
     return self->selected != 0;
 }
 
+/* Ports of the word that notify another vCPU: have them announced there. */
+static void pass_on(struct evc_guest_vcpu *self, unsigned word,
+                    evc_abi_u64 theirs)
+{
+    evc_port first = word << self->guest->word_shift;
+
+    for (; theirs != 0; theirs &= theirs - 1)
+        evc_g_mask_follow(self, first + evc_lowest(theirs));
+}
+
 /* Acknowledge, in one step, all of a word that may be served. */
 static evc_abi_u64 take_word(struct evc_guest_vcpu *self, unsigned word,
                              unsigned from)
 {
     struct evc_guest *guest = self->guest;
-    evc_abi_u64 ready;
+    evc_abi_u64 ready, theirs;
 
     evc_busy_begin(self, word + 1); /* N1, pairs with N4 */
     /* Relaxed: G2 has made them visible; a later change announces itself. */
@@ -198,6 +235,11 @@ static evc_abi_u64 take_word(struct evc_guest_vcpu *self, unsigned word,
             load_rlx(guest, self->mine, word) & ~(evc_bit(from) - 1);
     if (ready == 0)
         return 0;
+    theirs = ready & load_rlx(guest, self->left_us, word);
+    if (theirs != 0) {
+        pass_on(self, word, theirs);
+        ready &= ~theirs;
+    }
     /* G3, pairs with P1; N2, pairs with N3 */
     return clear_ar(guest, guest->pending, word, ready) & ready;
 }
@@ -211,8 +253,8 @@ static void put_back(struct evc_guest_vcpu *self, evc_port port,
 {
     if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
         return;
-    evc_g_twolevel_give(self->guest, port); /* M4, pairs with G7 */
-    evc_g_mask_follow(self, port);          /* M5 */
+    evc_g_twolevel_give(self->guest, port);
+    evc_g_mask_follow(self, port); /* M2, M3 */
 }
 
 static void serve_word(struct evc_guest_vcpu *self, unsigned word,
@@ -228,13 +270,13 @@ static void serve_word(struct evc_guest_vcpu *self, unsigned word,
         evc_port port = first + evc_lowest(taken);
 
         if (!evc_may_run(self)) {
-            (void)set_sc(guest, guest->pending, word, taken);
+            (void)set_rlx(guest, guest->pending, word, taken);
             select_word(self, port);
             self->next = port;
             return;
         }
         self->left--;
-        if (!evc_g_run(self, port, &state))
+        if (!evc_run(self, port, &state))
             put_back(self, port, state);
         if (self->settles)
             (void)evc_g_settle_all(self);

@@ -18,33 +18,17 @@
 
 /* ---- one handler ------------------------------------------------------------ */
 
-static void account(struct evc_guest_vcpu *self, struct evc_guest_port *p,
-                    evc_port port, int result)
+void evc_g_account(struct evc_guest_vcpu *self, evc_port port, int result)
 {
-    evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
+    struct evc_guest_port *p = &self->guest->ports[port];
+
     if (result != EVC_GUEST_DONE) {
         evc_gptr_store_rlx(&p->spurious, evc_gptr_load_rlx(&p->spurious) + 1);
         evc_g_storm_spurious(self, port);
-    } else if (p->run != 0) {
+    } else {
         p->run = 0;
         p->level = 0;
     }
-}
-
-int evc_g_run(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 *state)
-{
-    struct evc_guest_port *p = &self->guest->ports[port];
-    int result;
-
-    *state = evc_g32_load_acq(&p->state); /* H2, pairs with H1 and N3 */
-    if (!evc_state_runs(*state) || evc_state_vcpu(*state) != self->index)
-        return 0;
-    self->current = port;
-    result = p->handler(self, port, p->data);
-    self->current = 0;
-    self->served++;
-    account(self, p, port, result);
-    return 1;
 }
 
 /* ---- the dispatcher ------------------------------------------------------------ */
@@ -106,7 +90,8 @@ int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
 
     if (!evc_guest_is_due(self) || evc_g32_load_rlx(&self->active))
         return 0;
-    self->left = max ? max : ~(evc_abi_u32)0;
+    max = max ? max : ~(evc_abi_u32)0;
+    self->left = max;
     self->until = self->guest->hooks->now ? until : 0;
     do {
         evc_g32_store_rlx(&self->active, 1);
@@ -117,6 +102,7 @@ int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
         evc_g32_store_rlx(&self->active, 0);
         SAME_VCPU_BARRIER();
     } while (!more && is_told(self));
+    self->taken += max - self->left;
     if (more && self->info)
         evc_g8_raise_rlx(self->info);
     return more;

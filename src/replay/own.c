@@ -198,6 +198,10 @@ void evc_own_scan(struct evc_script *script)
 {
     struct evc_dom *dom = evc_script_dom(script);
 
+    if (script->guest) {
+        evc_dispatch_scan(script);
+        return;
+    }
     dom->vcpu_info[script->vcpu][EVC_ABI_VCPU_INFO_UPCALL_PENDING] = 0;
     evc_trace_add(script->trace, " ports");
     if (dom->fifo.on)

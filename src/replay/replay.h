@@ -22,6 +22,7 @@ struct evc_replay_options {
     bool update;            /* write the answers into the files */
     bool quiet;             /* no progress, no differences */
     bool verbose;           /* a line for every scenario */
+    bool guest;             /* upcalls are dispatched by libevc-guest */
 };
 
 /* What became of the scenarios; a caller starts from zeroes. */

@@ -74,6 +74,7 @@ static int run_scenario(const struct evc_replay_options *options,
     }
     script->world = &world;
     script->trace = trace;
+    script->guest = options->guest;
     rc = evc_world_create(&world, options->compat, options->layout,
                           count_vcpus(file));
     if (rc) {
@@ -104,7 +105,7 @@ static const char *name_of(const char *path, size_t *length)
     return name;
 }
 
-static FILE *open_exceptions(const char *path)
+static FILE *open_exceptions(const char *path, const char *list)
 {
     static const char *const places[] = {"", "../"};
     const char *slash = strrchr(path, '/');
@@ -112,29 +113,26 @@ static FILE *open_exceptions(const char *path)
     FILE *file = NULL;
 
     for (unsigned i = 0; i < 2 && !file; i++) {
-        char *list;
+        char *name;
 
-        if (asprintf(&list, "%.*s%swidth32.exceptions", length, path,
-                     places[i]) < 0)
+        if (asprintf(&name, "%.*s%s%s.exceptions", length, path, places[i],
+                     list) < 0)
             return NULL;
-        file = fopen(list, "re");
-        free(list);
+        file = fopen(name, "re");
+        free(name);
     }
     return file;
 }
 
-/* Why a scenario cannot give the same trace in 32 bits: to be freed, or NULL */
-static char *find_exception(const struct evc_replay_options *options,
-                            const char *path)
+/* Why a scenario cannot give the same trace: to be freed, or NULL */
+static char *find_in_list(const char *path, const char *list)
 {
     char *line = NULL, *reason = NULL;
     size_t size = 0, length;
     const char *name = name_of(path, &length);
     FILE *file;
 
-    if (options->layout != EVC_LAYOUT_X86_32)
-        return NULL;
-    file = open_exceptions(path);
+    file = open_exceptions(path, list);
     while (file && !reason && getline(&line, &size, file) > 0) {
         line[strcspn(line, "\n")] = 0;
         if (strncmp(line, name, length) == 0 && line[length] == ' ')
@@ -143,6 +141,18 @@ static char *find_exception(const struct evc_replay_options *options,
     if (file)
         fclose(file);
     free(line);
+    return reason;
+}
+
+static char *find_exception(const struct evc_replay_options *options,
+                            const char *path)
+{
+    char *reason = NULL;
+
+    if (options->layout == EVC_LAYOUT_X86_32)
+        reason = find_in_list(path, "width32");
+    if (!reason && options->guest)
+        reason = find_in_list(path, "guest");
     return reason;
 }
 

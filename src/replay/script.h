@@ -30,6 +30,7 @@ struct evc_script {
     unsigned dom_id; /* who acts */
     unsigned vcpu;
     bool failed;       /* a complaint has been printed */
+    bool guest;        /* upcalls are libevc-guest's, in every statement */
     const char *fatal; /* why the scenario cannot go on */
 
     struct {
@@ -88,6 +89,11 @@ void evc_batch_multicall(struct evc_script *script, unsigned at);
 void evc_batch_ports(struct evc_script *script);
 bool evc_own_statement(struct evc_script *script, const char *verb);
 void evc_own_scan(struct evc_script *script);
+
+/* ---- dispatch.c ---------------------------------------------------------- */
+
+/* The same, by libevc-guest's dispatcher. */
+void evc_dispatch_scan(struct evc_script *script);
 bool evc_outside_statement(struct evc_script *script, const char *verb);
 bool evc_admin_statement(struct evc_script *script, const char *verb);
 

@@ -99,7 +99,8 @@ struct evc_domain {
     evc_a32 logged_drop;       /* the log has had its line about this */
     evc_a32 paused, shut_down; /* shut_down: reason + 1 */
     evc_a32 target;            /* set_target; EVC_NO_DOMAIN */
-    uint32_t host_ports;       /* open ports whose consumer is the host */
+    evc_a32 changes;     /* odd while a channel's two ends differ: status() */
+    uint32_t host_ports; /* open ports whose consumer is the host */
     uint8_t *shared_info;
     struct evc_info_slot *slots; /* [vcpus], for those beyond shared_info */
     evc_a32 *pirq_port;          /* [nr_pirqs], 0: not bound */
@@ -174,6 +175,26 @@ struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id);
 /* Lock two domains, which may be one. */
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b);
 void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);
+
+/*
+ * Around what changes both ends of a channel, under both locks.  status(),
+ * which takes no lock, answers from before or from after.
+ *
+ *   Q1 changes odd, Q2 even     Q3 read changes, before and after looking
+ */
+static inline void evc_change_begin(struct evc_domain *a, struct evc_domain *b)
+{
+    evc_a32_store_sc(&a->changes, evc_a32_load_rlx(&a->changes) + 1); /* Q1 */
+    if (a != b)
+        evc_a32_store_sc(&b->changes, evc_a32_load_rlx(&b->changes) + 1);
+}
+
+static inline void evc_change_end(struct evc_domain *a, struct evc_domain *b)
+{
+    evc_a32_store_rel(&a->changes, evc_a32_load_rlx(&a->changes) + 1); /* Q2 */
+    if (a != b)
+        evc_a32_store_rel(&b->changes, evc_a32_load_rlx(&b->changes) + 1);
+}
 
 /* ---- asking the embedder (state.c) -------------------------------------- */
 

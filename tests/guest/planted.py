@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Is the stress test's checker any good?  Plant faults and see them caught.
 
-    planted.py SOURCE-ROOT LIBEVC.so [NAME...]
+    planted.py [--part K/N] SOURCE-ROOT LIBEVC.so [NAME...]
 
 Each fault is a change of one place in src/guest, which must be found exactly
 once.  The library with the fault is compiled with the stress test, and that
@@ -24,17 +24,17 @@ FAULTS = {
 }''',
         '''    return ready;
 }''',
-        '''        if (!evc_g_run(self, port, &state))
+        '''        if (!evc_run(self, port, &state))
             put_back(self, port, state);''',
-        '''        if (evc_g_run(self, port, &state))
+        '''        if (evc_run(self, port, &state))
             clear_ar(guest, guest->pending, word, bit_of(guest, port));'''),
     'clear after the handler, FIFO': (
         'fifo', 'fifo.c',
         'evc_abi_u32 taken = is_ours(old) ? PENDING : 0;',
         'evc_abi_u32 taken = 0;',
-        '''!evc_g_run(self, port, &state))
+        '''!evc_run(self, port, &state))
         put_back(self, port, state);''',
-        '''evc_g_run(self, port, &state))
+        '''evc_run(self, port, &state))
         evc_g32_clear_ar(&guest->events[port], PENDING);
     (void)put_back;'''),
     'ready is not read again': (
@@ -75,7 +75,7 @@ FAULTS = {
         '''            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
             collect(self);''',
         '''            collect(self);
-            for (volatile int i = 0; i < 20; i++)
+            for (volatile int i = 0; i < 500; i++)
                 ;
             (void)evc_g8_take_acq(self->info);'''),
     'G1, FIFO': (
@@ -106,7 +106,7 @@ FAULTS = {
     self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;''',
         'int evc_g_fifo_collect(', '''static evc_port early[64][16];
 int evc_g_fifo_collect(''',
-        'port = evc_g32_load_acq(&self->control[HEAD + queue]);',
+        'port = evc_g32_load_rlx(&self->control[HEAD + queue]);',
         'port = early[self->index][queue];'),
     'G4: the head is read without a ready bit': (
         'fifo', 'fifo.c',
@@ -137,20 +137,22 @@ int evc_g_fifo_collect(''',
         'twolevel', 'mask.c', 'while (runs != was);',
         'while (0);\n    (void)was;',
         'write_bit(self, port, runs);',
-        '''for (volatile int i = 0; i < 200; i++)
+        '''for (volatile int i = 0; i < 2000; i++)
             ;
         write_bit(self, port, runs);'''),
-    'M4: what was taken is not put back, two-level': (
+    'an event is not put back, two-level': (
         'twolevel', 'twolevel.c',
-        'evc_g_twolevel_give(self->guest, port); /* M4, pairs with G7 */', ''),
-    'M4, FIFO': (
+        '    evc_g_twolevel_give(self->guest, port);\n'
+        '    evc_g_mask_follow(self, port); /* M2, M3 */',
+        '    evc_g_mask_follow(self, port);'),
+    'an event is not put back, FIFO': (
         'fifo', 'fifo.c',
-        '(void)evc_g32_set_sc(&self->guest->events[port], PENDING);', ''),
-    'M5: what was put back is not looked at again': (
+        '(void)evc_g32_set_rlx(&self->guest->events[port], PENDING);', ''),
+    'what was put back is not looked at again': (
         'twolevel', 'twolevel.c',
-        'evc_g_mask_follow(self, port);          /* M5 */', '',
-        'evc_g_twolevel_give(self->guest, port);',
-        '''for (volatile int i = 0; i < 3000; i++)
+        '    evc_g_twolevel_give(self->guest, port);\n'
+        '    evc_g_mask_follow(self, port); /* M2, M3 */',
+        '''    for (volatile int i = 0; i < 3000; i++)
         ;
     evc_g_twolevel_give(self->guest, port);'''),
     # ---- others -------------------------------------------------------------------
@@ -159,16 +161,16 @@ int evc_g_fifo_collect(''',
         '''        wait_elsewhere(self, port);
         return finish(self, port);''', '''        return finish(self, port);'''),
     'a port has two owners': (
-        'twolevel', 'settle.c',
-        'evc_g_twolevel_own(&guest->vcpus[evc_state_vcpu(state)], port, 0);',
-        ';', 'if (!evc_state_runs(*state) || evc_state_vcpu(*state) != self->index)',
-        'if (!evc_state_runs(*state))', 'upcall.c'),
+        'twolevel', 'twolevel.c',
+        'if (theirs != 0) {', 'if (0) {',
+        'REASONS | EVC_STATE_VCPUS)) !=\n        (EVC_STATE_BOUND | self->index << EVC_STATE_VCPU))',
+        'REASONS)) !=\n        EVC_STATE_BOUND)', 'internal.h'),
     'the last queue first': (
         'fifo', 'fifo.c', 'EVC_LOWEST32(self->ready)',
         '31 - (unsigned)__builtin_clz(self->ready)'),
     'budget is cut without putting back': (
         'twolevel', 'twolevel.c',
-        '(void)set_sc(guest, guest->pending, word, taken);', ''),
+        '(void)set_rlx(guest, guest->pending, word, taken);', ''),
 }
 
 FLAGS = ['-std=gnu11', '-O2', '-w', '-D_GNU_SOURCE', '-pthread']
@@ -182,14 +184,14 @@ def plant(folder, fault):
         file = folder / name
         text = file.read_text()
         if text.count(old) != 1 and len(changes) >= 3 and \
-                changes[2].endswith('.c'):
+                changes[2].endswith(('.c', '.h')):
             file = folder / changes[2]
             text = file.read_text()
         if text.count(old) != 1:
             sys.exit(f'planted: {file.name} has not exactly once:\n{old}')
         file.write_text(text.replace(old, new))
         changes = changes[3:] if len(changes) >= 3 and \
-            changes[2].endswith('.c') else changes[2:]
+            changes[2].endswith(('.c', '.h')) else changes[2:]
 
 
 def compile_with(root, library, folder, program):
@@ -224,10 +226,20 @@ def is_caught(root, library, name):
     return ran.returncode != 0
 
 
+def part_of(names):
+    """--part K/N: every N-th, from the K-th on."""
+    if len(sys.argv) < 3 or sys.argv[1] != '--part':
+        return names
+    part, parts = map(int, sys.argv[2].split('/'))
+    del sys.argv[1:3]
+    return list(names)[part::parts]
+
+
 def main():
+    everything = part_of(FAULTS)
     root = pathlib.Path(sys.argv[1]).resolve()
     library = pathlib.Path(sys.argv[2]).resolve()
-    names = sys.argv[3:] or FAULTS
+    names = sys.argv[3:] or everything
     missed = [name for name in names if not is_caught(root, library, name)]
     sys.exit(1 if missed else 0)
 

@@ -370,12 +370,12 @@ static void *dispatcher(void *number)
 
     while (atomic_load(&phase) != 2) {
         uint32_t budget = pick(&seed) % 8 ? 0 : pick(&seed) % 32 + 1;
-        uint64_t before = self->served;
+        uint64_t before = self->taken;
 
         (void)evc_guest_dispatch(self, budget, 0);
-        atomic_fetch_add_explicit(&calls, self->served - before,
+        atomic_fetch_add_explicit(&calls, self->taken - before,
                                   memory_order_relaxed);
-        if (self->served == before)
+        if (self->taken == before)
             sched_yield();
     }
     return NULL;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FIFO set-up and its corners, one thread: wrong frames, missing blocks, missing
- * pages, ports that change queues, old numbers after a reset.
+ * FIFO set-up and its corners, one thread: wrong frames, missing blocks,
+ * missing pages, ports that change queues, old numbers after a reset.
  */
 #include "hostile.h"
 
 #include <string.h>
 
-/* ---- a vCPU without a control block (XSA-107; 8aa0e9d2d1) --------------------- */
+/* ---- a vCPU without a control block (XSA-107; 8aa0e9d2d1) --------------- */
 
 static void test_event_for_a_vcpu_without_block_is_dropped(void **state)
 {
@@ -38,7 +38,7 @@ static void test_event_for_a_vcpu_without_block_is_dropped(void **state)
     }
 }
 
-/* ---- wrong frames (XSA-188) ------------------------------------------------------ */
+/* ---- wrong frames (XSA-188) --------------------------------------------- */
 
 static void test_init_control_recovers_from_every_bad_frame(void **state)
 {
@@ -46,9 +46,14 @@ static void test_init_control_recovers_from_every_bad_frame(void **state)
         uint64_t gfn;
         uint32_t offset;
     } bad[] = {
-        {NO_FRAME, 0},       {UINT64_MAX, 0},     {10, 0},
-        {11, 0},             {BLOCK_FRAME, 4032}, {BLOCK_FRAME, 4},
-        {BLOCK_FRAME, 4096}, {BLOCK_FRAME, UINT32_MAX - 7},
+        {NO_FRAME, 0},
+        {UINT64_MAX, 0},
+        {10, 0},
+        {11, 0},
+        {BLOCK_FRAME, 4032},
+        {BLOCK_FRAME, 4},
+        {BLOCK_FRAME, 4096},
+        {BLOCK_FRAME, UINT32_MAX - 7},
     };
     struct world *w = *state;
     struct guest *g = w->d1;
@@ -89,7 +94,7 @@ static void test_expand_array_recovers_from_every_bad_frame(void **state)
     assert_int_equal(take(g, 0).port[0], port);
 }
 
-/* ---- old numbers after a reset (XSA-338; 400b3bd642) --------------------------------- */
+/* ---- old numbers after a reset (XSA-338; 400b3bd642) -------------------- */
 
 static void test_ports_above_4096_are_gone_after_reset(void **state)
 {
@@ -146,9 +151,10 @@ static void test_domain_starts_anew_after_reset(void **state)
     }
 }
 
-/* ---- the latch (917c123029), READY (70ccddb14a), priority (470a160402) ------------------ */
+/* ---- the latch (917c123029), READY (70ccddb14a), priority (470a160402) -- */
 
-static void test_event_without_a_word_is_raised_when_its_page_comes(void **state)
+static void
+test_event_without_a_word_is_raised_when_its_page_comes(void **state)
 {
     struct world *w = *state;
     struct guest *g = w->d1;
@@ -198,9 +204,10 @@ static void test_reused_port_has_the_default_priority(void **state)
     assert_int_equal(*head_word(g, 0, 0), 0);
 }
 
-/* ---- ports that change queues (e33d4257fc), or are LINKED when closed (78e24c269b) ------- */
+/* ---- changing queues (e33d4257fc), closing while LINKED (78e24c269b) ---- */
 
-static void test_tail_that_moves_away_does_not_take_the_queue_along(void **state)
+static void
+test_tail_that_moves_away_does_not_take_the_queue_along(void **state)
 {
     struct world *w = *state;
     struct guest *g = w->d1;
@@ -222,8 +229,8 @@ static void test_tail_that_moves_away_does_not_take_the_queue_along(void **state
     assert_int_equal(consume(g, 0, 7), c);
 }
 
-static void test_linked_event_stays_where_it_is_when_its_queue_changes(
-    void **state)
+static void
+test_linked_event_stays_where_it_is_when_its_queue_changes(void **state)
 {
     struct world *w = *state;
     struct guest *g = w->d1;
@@ -260,7 +267,7 @@ static void test_linked_port_is_not_given_out_again(void **state)
     assert_int_equal(bind_ipi(g, 0), a);
 }
 
-/* ---- an honest guest ------------------------------------------------------------------------ */
+/* ---- an honest guest ---------------------------------------------------- */
 
 static void test_queues_keep_their_order_and_the_urgent_goes_first(void **state)
 {

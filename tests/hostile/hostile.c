@@ -31,7 +31,7 @@ uint32_t roll(uint64_t *dice, uint32_t sides)
     return (uint32_t)(*dice >> 32) % sides;
 }
 
-/* ---- crews ----------------------------------------------------------------- */
+/* ---- crews -------------------------------------------------------------- */
 
 static void *member_main(void *arg)
 {
@@ -51,8 +51,7 @@ void crew_add(struct crew *crew, work *what)
 
     if (me >= CREW_MAX)
         abort();
-    crew->member[me] =
-        (struct member){.crew = crew, .work = what, .me = me};
+    crew->member[me] = (struct member){.crew = crew, .work = what, .me = me};
     crew->done[me] = 0;
 }
 
@@ -94,7 +93,7 @@ void crew_stop(struct crew *crew)
         fail_msg("a thread found line %u wrong", crew->wrong);
 }
 
-/* ---- operations ------------------------------------------------------------ */
+/* ---- operations --------------------------------------------------------- */
 
 int raw_init_control(struct guest *g, uint64_t gfn, uint32_t offset,
                      uint32_t vcpu)

@@ -3,8 +3,8 @@
  * What the hostile tests share: a crew of threads that do harm, or work, until
  * they are told to stop, and dice.
  *
- * A thread of a crew must not use cmocka's asserts, which jump; it notes what is
- * wrong with WRONG_IF(), and crew_stop() fails the test for it.  A test that
+ * A thread of a crew must not use cmocka's asserts, which jump; it notes what
+ * is wrong with WRONG_IF(), and crew_stop() fails the test for it.  A test that
  * hangs is ended by alarm(): "ends in bounded time" is what many of these say.
  */
 #ifndef EVC_TESTS_HOSTILE_H
@@ -32,21 +32,21 @@ struct crew {
     struct world *w;
     void *data;
     _Atomic bool stop;
-    _Atomic unsigned wrong;         /* the line of what went wrong, 0: nothing */
+    _Atomic unsigned wrong; /* the line of what went wrong, 0: nothing */
     _Atomic uint64_t done[CREW_MAX]; /* rounds of each thread */
     unsigned n;
     struct member member[CREW_MAX];
 };
 
-#define WRONG_IF(crew, condition) \
-    do {                          \
-        if (condition)            \
+#define WRONG_IF(crew, condition)     \
+    do {                              \
+        if (condition)                \
             (crew)->wrong = __LINE__; \
     } while (0)
 
 /* One more thread, which does `what` until the crew is stopped. */
 void crew_add(struct crew *crew, work *what);
-/* Let them, for so long and until each has got somewhere; and see what's wrong. */
+/* Let them, for so long and until each has got somewhere; then look. */
 void crew_run(struct crew *crew, unsigned ms);
 void crew_start(struct crew *crew);
 void crew_stop(struct crew *crew);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ends of everything: the last port, the edge of a page, a guest of 32 bits,
- * every offset of vcpu_info, and memory that is refused.
+ * The ends of everything: the last port, the edge of a page, a guest of 32
+ * bits, every offset of vcpu_info, and memory that is refused.
  *
  * The allocator is wrapped (-Wl,--wrap), so this one is linked with libevc.a.
  */
@@ -12,7 +12,7 @@
 
 #include <evc/abi/vcpu.h>
 
-/* ---- memory that is refused ----------------------------------------------------- */
+/* ---- memory that is refused --------------------------------------------- */
 
 static unsigned fail_at; /* the n-th allocation from now fails; 0: none does */
 
@@ -120,11 +120,11 @@ static void assert_opens_in_spite_of_failures(struct world *w, opener *open)
     assert_true(n > 1 || port < 0); /* something was refused */
 }
 
-#define TEST_REFUSED(what)                                             \
+#define TEST_REFUSED(what)                                              \
     static void test_refused_memory_leaves_no_half_##what(void **state) \
-    {                                                                  \
-        fill_a_bucket(*state);                                         \
-        assert_opens_in_spite_of_failures(*state, open_##what);        \
+    {                                                                   \
+        fill_a_bucket(*state);                                          \
+        assert_opens_in_spite_of_failures(*state, open_##what);         \
     }
 TEST_REFUSED(unbound)
 TEST_REFUSED(interdomain)
@@ -210,7 +210,7 @@ static void test_ports_run_out_with_ENOSPC_and_nothing_else(void **state)
         assert_int_equal(state_of(w->d1, p), EVTCHNSTAT_unbound);
 }
 
-/* ---- a guest of 32 bits (XSA-342) -------------------------------------------------- */
+/* ---- a guest of 32 bits (XSA-342) --------------------------------------- */
 
 static void test_narrow_guest_gets_1023_ports(void **state)
 {
@@ -248,7 +248,7 @@ static void test_guest_with_ports_above_1023_cannot_become_narrow(void **state)
     assert_int_equal(take(g, 0).port[0], port);
 }
 
-/* ---- the edges of pages and buckets (3a6cb6aae4; 8f7f6ab879) --------------------------- */
+/* ---- the edges of pages and buckets (3a6cb6aae4; 8f7f6ab879) ------------ */
 
 static void test_two_level_bits_are_right_at_every_edge(void **state)
 {
@@ -321,14 +321,15 @@ static void test_ports_beyond_16_bits_are_not_cut_short(void **state)
     assert_int_equal(read32(g, ARRAY_FRAME * PAGE + 3 * 4), 0);
 }
 
-/* ---- every offset of vcpu_info (XSA-327) -------------------------------------------------- */
+/* ---- every offset of vcpu_info (XSA-327) -------------------------------- */
 
 static int register_at(struct guest *g, unsigned vcpu, uint32_t offset)
 {
     struct vcpu_register_vcpu_info raw = {.mfn = 30, .offset = offset};
 
     put(g, SCRATCH, &raw, sizeof(raw));
-    return (int)hypercall(g, vcpu, 24, VCPUOP_register_vcpu_info, vcpu, SCRATCH);
+    return (int)hypercall(g, vcpu, 24, VCPUOP_register_vcpu_info, vcpu,
+                          SCRATCH);
 }
 
 static void assert_only_good_offsets_are_taken(struct guest *g)

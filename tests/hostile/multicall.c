@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hypercalls in batches, with an entry in them that fails, that ends the guest, or
- * that nobody should call: whatever it does, the others are not to notice.
+ * Hypercalls in batches, with an entry in them that fails, that ends the guest,
+ * or that nobody should call: whatever it does, the others are not to notice.
  */
 #include "hostile.h"
 
@@ -12,8 +12,8 @@
 #include <evc/abi/vcpu.h>
 
 #define ENTRIES 9u
-#define LIST    SCRATCH           /* of multicall entries */
-#define ARG     (SCRATCH + PAGE)  /* of the entry under test */
+#define LIST    SCRATCH              /* of multicall entries */
+#define ARG     (SCRATCH + PAGE)     /* of the entry under test */
 #define SEND    (SCRATCH + 2 * PAGE) /* of all others: struct evtchn_send */
 
 static void put_word(struct guest *g, uint64_t where, uint64_t value)
@@ -68,7 +68,7 @@ static void for_both(void **state, void (*check)(struct guest *g))
         w, (struct guest_config){.id = 5, .layout = EVC_LAYOUT_X86_32}));
 }
 
-/* ---- register_vcpu_info (XSA-296) ------------------------------------------------- */
+/* ---- register_vcpu_info (XSA-296) --------------------------------------- */
 
 static void check_register(struct guest *g)
 {
@@ -78,15 +78,15 @@ static void check_register(struct guest *g)
     evc_vcpu_set_online(g->dom, 2, true); /* busy: it must move its own */
     put(g, ARG, &raw, sizeof(raw));
     for (unsigned i = 0; i < ENTRIES; i++) {
-        assert_int_equal(
-            call_with(g, i, 24, VCPUOP_register_vcpu_info, 2, ARG), 0);
+        assert_int_equal(call_with(g, i, 24, VCPUOP_register_vcpu_info, 2, ARG),
+                         0);
         assert_int_equal(result(g, i), -XEN_EINVAL);
         assert_others_worked(g, i, 0);
     }
     assert_true(frames_are_clear(g, 30, 31));
     for (unsigned i = 0; i < ENTRIES; i++) { /* its own: once, then no more */
-        assert_int_equal(
-            call_with(g, i, 24, VCPUOP_register_vcpu_info, 0, ARG), 0);
+        assert_int_equal(call_with(g, i, 24, VCPUOP_register_vcpu_info, 0, ARG),
+                         0);
         assert_int_equal(result(g, i), i == 0 ? 0 : -XEN_EINVAL);
         assert_others_worked(g, i, 0);
     }
@@ -98,7 +98,7 @@ static void test_register_vcpu_info_at_every_index(void **state)
     for_both(state, check_register);
 }
 
-/* ---- reset ---------------------------------------------------------------------------- */
+/* ---- reset -------------------------------------------------------------- */
 
 static void check_reset(struct guest *g)
 {
@@ -120,7 +120,7 @@ static void test_reset_at_every_index(void **state)
     for_both(state, check_reset);
 }
 
-/* ---- a multicall inside, and calls that nobody has ------------------------------------- */
+/* ---- a multicall inside, and calls that nobody has ---------------------- */
 
 static void check_nested(struct guest *g)
 {
@@ -144,7 +144,7 @@ static void test_multicall_inside_a_multicall_is_EINVAL(void **state)
     for_both(state, check_nested);
 }
 
-/* ---- entries that fail, or end the guest (XSA-213) ------------------------------------------ */
+/* ---- entries that fail, or end the guest (XSA-213) ---------------------- */
 
 static void check_failing(struct guest *g)
 {
@@ -153,8 +153,8 @@ static void check_failing(struct guest *g)
         assert_int_equal(call_with(g, i, 32, 99, ARG, 0), 0);
         assert_int_equal(result(g, i), -XEN_ENOSYS);
         assert_others_worked(g, i, 0);
-        assert_int_equal(
-            call_with(g, i, 32, EVTCHNOP_send, FRAMES * PAGE, 0), 0);
+        assert_int_equal(call_with(g, i, 32, EVTCHNOP_send, FRAMES * PAGE, 0),
+                         0);
         assert_int_equal(result(g, i), -XEN_EFAULT);
         assert_others_worked(g, i, 0);
         assert_int_equal(call_with(g, i, 29, SCHEDOP_shutdown, SEND, 0), 0);
@@ -183,8 +183,8 @@ static int64_t die(void *dom, uint32_t vcpu, uint64_t nr,
     return 0;
 }
 
-static void test_guest_that_is_killed_by_an_entry_gets_its_other_answers(
-    void **state)
+static void
+test_guest_that_is_killed_by_an_entry_gets_its_other_answers(void **state)
 {
     struct world *w = *state;
     struct evc_ops ops = world_ops((struct world_config){0});
@@ -212,7 +212,7 @@ static void test_guest_that_is_killed_by_an_entry_gets_its_other_answers(
     evc_engine_destroy(engine);
 }
 
-/* ---- lists that are not there ------------------------------------------------------------------ */
+/* ---- lists that are not there ------------------------------------------- */
 
 static void test_list_that_ends_early_ends_the_call(void **state)
 {
@@ -224,8 +224,7 @@ static void test_list_that_ends_early_ends_the_call(void **state)
 
     put(g, SEND, &send, sizeof(send));
     put(g, end - 64, entry, sizeof(entry));
-    assert_int_equal(hypercall(g, 0, 13, end - 64, UINT32_MAX, 0),
-                     -XEN_EFAULT);
+    assert_int_equal(hypercall(g, 0, 13, end - 64, UINT32_MAX, 0), -XEN_EFAULT);
     assert_int_equal(read64(g, end - 64 + 8), 0); /* the first was run */
     assert_true(is_pending(g, send.port));
     assert_int_equal(hypercall(g, 0, 13, end - 32, 1, 0), -XEN_EFAULT);
@@ -235,8 +234,8 @@ static void test_list_that_ends_early_ends_the_call(void **state)
     assert_int_equal(hypercall(g, 0, 13, UINT64_MAX, 0, 0), 0);
 }
 
-static void test_result_that_cannot_be_written_leaves_the_work_done(
-    void **state)
+static void
+test_result_that_cannot_be_written_leaves_the_work_done(void **state)
 {
     struct world *w = *state;
     struct guest *g = w->d1;

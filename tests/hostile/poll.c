@@ -7,12 +7,27 @@
 
 #define PAST 1u /* a timeout, in ns of system time: long gone */
 
-/* ---- absurd ports (XSA-221; d4bfa0c78f) ---------------------------------------- */
+/* ---- absurd ports (XSA-221; d4bfa0c78f) --------------------------------- */
 
 static const uint32_t absurd[] = {
-    0,      1,      62,         63,        64,         4094,
-    4095,   4096,   4097,       131070,    131071,     131072,
-    131073, 1 << 20, 0x7fffffffu, 1u << 31, UINT32_MAX - 1, UINT32_MAX,
+    0,
+    1,
+    62,
+    63,
+    64,
+    4094,
+    4095,
+    4096,
+    4097,
+    131070,
+    131071,
+    131072,
+    131073,
+    1 << 20,
+    0x7fffffffu,
+    1u << 31,
+    UINT32_MAX - 1,
+    UINT32_MAX,
 };
 
 static int poll_one(struct guest *g, unsigned vcpu, uint32_t port)
@@ -79,8 +94,7 @@ static void open_until_full(struct crew *crew, uint64_t *dice)
         WRONG_IF(crew, reset(crew->w->d1, DOMID_SELF) != 0);
 }
 
-static void test_poll_of_absurd_ports_while_another_vcpu_allocates(
-    void **state)
+static void test_poll_of_absurd_ports_while_another_vcpu_allocates(void **state)
 {
     struct crew crew = {.w = *state};
 
@@ -89,7 +103,7 @@ static void test_poll_of_absurd_ports_while_another_vcpu_allocates(
     crew_run(&crew, 200);
 }
 
-/* ---- woken too early, or never (6f6f07b64c, 71ac522909) --------------------------- */
+/* ---- woken too early, or never (6f6f07b64c, 71ac522909) ----------------- */
 
 struct exchange {
     uint32_t port;
@@ -117,7 +131,7 @@ static void count(struct guest *g, uint32_t port, void *data)
         e->taken++;
 }
 
-/* A guest that sleeps in poll with its upcalls closed, then looks for itself. */
+/* A guest that polls with its upcalls closed, then looks for itself. */
 static void poll_and_take(struct crew *crew, uint64_t *dice)
 {
     struct exchange *e = crew->data;
@@ -192,7 +206,7 @@ static void test_masked_event_wakes_its_poller(void **state)
     exchange_events(w, port, mask_and_poll);
 }
 
-/* ---- block against an upcall ------------------------------------------------------- */
+/* ---- block against an upcall -------------------------------------------- */
 
 static void block_and_take(struct crew *crew, uint64_t *dice)
 {

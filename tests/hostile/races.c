@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations that race with each other: resets, changes of ABI, growth, close and
- * rebind, against senders, lookers and pollers.
+ * Operations that race with each other: resets, changes of ABI, growth, close
+ * and rebind, against senders, lookers and pollers.
  */
 #include "hostile.h"
 
@@ -10,7 +10,7 @@
 
 #include <evc/abi/vcpu.h>
 
-/* ---- everything against reset and a new ABI (XSA-343, XSA-505) ---------------- */
+/* ---- everything against reset and a new ABI (XSA-343, XSA-505) ---------- */
 
 static void change_abi(struct crew *crew, uint64_t *dice)
 {
@@ -129,7 +129,7 @@ static void test_expand_array_races_with_reset(void **state)
     assert_int_equal(w->d1->mapped, 0);
 }
 
-/* ---- init_control against a peer's send (XSA-358, XSA-359) ---------------------- */
+/* ---- init_control against a peer's send (XSA-358, XSA-359) -------------- */
 
 struct early {
     struct channel c;
@@ -186,7 +186,7 @@ static void test_peer_sends_exactly_while_init_control_runs(void **state)
     crew_run(&crew, 300);
 }
 
-/* ---- allocation against lock-free lookers (XSA-340) ------------------------------ */
+/* ---- allocation against lock-free lookers (XSA-340) --------------------- */
 
 struct growing {
     _Atomic uint32_t top; /* the last port opened */
@@ -243,7 +243,7 @@ static void test_ports_are_found_while_the_table_grows(void **state)
     crew_stop(&crew);
 }
 
-/* ---- reset of a full domain (XSA-344) ---------------------------------------------- */
+/* ---- reset of a full domain (XSA-344) ----------------------------------- */
 
 struct full {
     struct channel honest;
@@ -326,7 +326,7 @@ static void test_reset_of_131071_ports_lets_others_work(void **state)
     assert_works_again(w->d1);
 }
 
-/* ---- close and rebind against send --------------------------------------------------- */
+/* ---- close and rebind against send -------------------------------------- */
 
 struct closing {
     struct channel c;
@@ -405,7 +405,7 @@ static void test_no_send_after_a_rebind_is_lost(void **state)
     crew_run(&crew, 200);
 }
 
-/* ---- a page appears under a sender (917c123029) ----------------------------------------- */
+/* ---- a page appears under a sender (917c123029) ------------------------- */
 
 static void grow_under_send(struct crew *crew, uint64_t *dice)
 {
@@ -422,7 +422,9 @@ static void grow_under_send(struct crew *crew, uint64_t *dice)
     port = bind_interdomain(crew->w->d2, g->id, 1);
     WRONG_IF(crew, port <= 0 || send_port(crew->w->d2, (uint32_t)port) != 0);
     WRONG_IF(crew, raw_expand_array(g, ARRAY_FRAME) != 0);
-    /* Sent before the page was there, so it is there with the page. */
+    /* Sent before; another sender may be about to raise it. */
+    for (int i = 0; i < 2000 && !(atomic_load(word) & PENDING); i++)
+        nap(1000);
     WRONG_IF(crew, !(atomic_load(word) & PENDING));
     WRONG_IF(crew, close_port(crew->w->d2, (uint32_t)port) != 0);
     WRONG_IF(crew, reset(g, DOMID_SELF) != 0);
@@ -438,7 +440,7 @@ static void test_no_event_is_lost_while_its_page_appears(void **state)
     crew_run(&crew, 200);
 }
 
-/* ---- moving vcpu_info under a sender ------------------------------------------------------ */
+/* ---- moving vcpu_info under a sender ------------------------------------ */
 
 struct moving {
     struct guest *g;
@@ -494,7 +496,7 @@ static void test_no_event_is_lost_while_vcpu_info_moves(void **state)
         assert_false(is_pending(w->d1, m.port[v]));
 }
 
-/* ---- destroying under a sender -------------------------------------------------------------- */
+/* ---- destroying under a sender ------------------------------------------ */
 
 static void send_anywhere(struct crew *crew, uint64_t *dice)
 {
@@ -531,6 +533,37 @@ static void test_domains_are_destroyed_under_senders(void **state)
     crew_stop(&crew);
 }
 
+static void raise_for_nobody_yet(struct crew *crew, uint64_t *dice)
+{
+    (void)dice;
+    (void)evc_raise_global_virq(crew->w->engine, VIRQ_CONSOLE);
+}
+
+/* Domain 0 handles the machine's VIRQs from the moment it exists. */
+static void test_domain_appears_under_those_who_raise_for_it(void **state)
+{
+    struct world *w = world_create((struct world_config){0});
+    struct crew crew = {.w = w};
+    unsigned rounds = scaled(100);
+
+    (void)state;
+    crew_add(&crew, raise_for_nobody_yet);
+    crew_start(&crew);
+    for (unsigned i = 0; i < rounds; i++) {
+        struct guest *g = guest_create(w, (struct guest_config){.id = 0});
+        int port = bind_virq(g, VIRQ_CONSOLE, 0);
+
+        if (port != 1)
+            crew.wrong = __LINE__;
+        nap(50);
+        guest_destroy(g);
+        munmap(g->memory - PAGE, (FRAMES + 2) * PAGE);
+        w->guests--;
+    }
+    crew_stop(&crew);
+    assert_true(world_destroy(w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +577,7 @@ int main(void)
         TEST(test_no_event_is_lost_while_its_page_appears),
         TEST(test_no_event_is_lost_while_vcpu_info_moves),
         TEST(test_domains_are_destroyed_under_senders),
+        TEST(test_domain_appears_under_those_who_raise_for_it),
     };
 
     return RUN(tests);

@@ -2,8 +2,8 @@
 /*
  * A guest that writes what it likes, when it likes, into everything it shares.
  *
- * The host must finish every operation in bounded time, touch nothing outside that
- * guest's own pages, and serve everybody else as before.
+ * The host must finish every operation in bounded time, touch nothing outside
+ * that guest's own pages, and serve everybody else as before.
  */
 #include "hostile.h"
 
@@ -179,7 +179,7 @@ static void test_host_survives_any_event_word_and_control_block(void **state)
     assert_only_d1_suffered(w);
 }
 
-/* ---- the unlimited retry (XSA-295; dae2a1c5f9) ------------------------------- */
+/* ---- the unlimited retry (XSA-295; dae2a1c5f9) -------------------------- */
 
 /* The tail of the queue that the host links behind. */
 static void flip_mask_of_all(struct crew *crew, uint64_t *dice)
@@ -250,7 +250,7 @@ test_two_level_operations_end_while_the_guest_hammers_its_page(void **state)
     assert_true(frames_are_clear(w->d2, 1, FRAMES));
 }
 
-/* ---- single steps, on one thread ---------------------------------------------- */
+/* ---- single steps, on one thread ---------------------------------------- */
 
 static void test_tail_that_links_to_itself_is_not_followed(void **state)
 {

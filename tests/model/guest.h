@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest of the models: the least that the contract (section 8) asks of one,
- * and the world that host and guest share.  The labels G are those of the tables in
- * src/delivery; include this after the .c files of the engine.
+ * and the world that host and guest share.  The labels G are those of the
+ * tables in src/delivery; include this after the .c files of the engine.
  */
 #ifndef EVC_TESTS_MODEL_GUEST_H
 #define EVC_TESTS_MODEL_GUEST_H
@@ -10,7 +10,7 @@
 #define MODEL_PORTS 64u /* one bucket */
 #define MODEL_VCPUS 2u
 
-/* A selector word, 64 bits of each map, a page of event words, control blocks. */
+/* vcpu_info, 64 bits of each map, some event words, control blocks. */
 struct shared {
     _Alignas(64) uint8_t info[MODEL_VCPUS][64];
     _Alignas(8) uint8_t pending[8], mask[8];
@@ -63,7 +63,7 @@ static void model_world_init(struct model_world *w)
                                   .fifo = fifo};
 }
 
-/* ---- two-level ------------------------------------------------------------- */
+/* ---- two-level ---------------------------------------------------------- */
 
 static inline _Atomic uint64_t *word64(uint8_t *at)
 {
@@ -98,7 +98,7 @@ static inline void guest_twolevel(struct model_world *w, unsigned vcpu,
     }
 }
 
-/* ---- FIFO ------------------------------------------------------------------- */
+/* ---- FIFO --------------------------------------------------------------- */
 
 #ifdef LINKED /* of fifo.c */
 
@@ -141,7 +141,8 @@ static inline void guest_fifo(struct model_world *w, unsigned vcpu,
         for (unsigned n = 0;; n++) {
             assert(n < 100); /* no cycle */
             /* G2 */
-            ready |= atomic_exchange(word32(&w->shared.control[vcpu][READY]), 0);
+            ready |=
+                atomic_exchange(word32(&w->shared.control[vcpu][READY]), 0);
             if (ready == 0)
                 break;
             guest_take(w, vcpu, (unsigned)__builtin_ctz(ready), &ready, handle);

@@ -2,8 +2,8 @@
 /*
  * Model: a binder opens a port in a new bucket while a sender looks it up.
  *
- * Property: a port below `valid` has a bucket, its delivery word is the default or
- *           newer, and who sees the channel sees what was written before it.
+ * Property: a port below `valid` has a bucket, its delivery word is the default
+ *           or newer, and who sees the channel sees what was written before it.
  * Bounds:   1 bucket of 64 ports, 2 threads.
  * Rows:     T1/T2, C1/C2.
  */

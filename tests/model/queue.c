@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model: one FIFO queue.  A sender raises two ports one after the other, another
- * raises the first of them again, and a guest takes events.
+ * Model: one FIFO queue.  A sender raises two ports one after the other,
+ * another raises the first of them again, and a guest takes events.
  *
  * Property: when all is quiet, the handlers have seen the work of every send;
- *           nothing is pending or linked; a sender's two events keep their order
- *           where both were new.
+ *           nothing is pending or linked; a sender's two events keep their
+ *           order where both were new.
  * Bounds:   2 ports, 3 threads; a queue that is empty, has one member, or two.
  * Rows:     F1/G5 (a merged event's payload), F2/G4 and F4/G2 (head before
  *           ready), F3/G4 (a link behind the tail), P4/G1, L1/L2 (the tail).

@@ -16,6 +16,8 @@
  * -DEVC_GUEST_HOOKS='<evc/guest/x86.h>'.  One file of the program defines the
  * variable: const evc_abi_u8 *evc_guest_hypercall_page;
  *
+ * Compile with -mno-red-zone, as kernels are: a call uses the stack.
+ *
  * Source: xen/include/public/arch-x86/xen-x86_32.h and xen-x86_64.h, the
  * hypercall interface.
  */
@@ -24,7 +26,10 @@
 
 #include "../guest.h"
 
+/* A kernel may define the name to its own page, declared before. */
+#ifndef evc_guest_hypercall_page
 extern const evc_abi_u8 *evc_guest_hypercall_page;
+#endif
 
 static inline int evc_guest_x86_hypercall(void *data, evc_abi_u32 vcpu,
                                           evc_abi_u32 nr, evc_abi_uptr a,

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model, on the whole engine: a domain goes to FIFO, grows, and comes back while it
- * is sent to.
+ * Model, on the whole engine: a domain goes to FIFO, grows, and comes back
+ * while it is sent to.
  *
- * Property: an event sent once is in the two-level bit, kept back, or in its event
- *           word, and with FIFO set up it is taken, once, with its payload.
+ * Property: an event sent once is in the two-level bit, kept back, or in its
+ *           event word, and with FIFO set up it is taken, once, with its
+ *           payload.
  * Bounds:   1 port, 2 threads; one copy: the domain.
  * Rows:     A1/A2; that senders are waited for before two-level bits are saved
- *           (enter_fifo()) and before blocks are freed (evc_domain_leave_fifo()).
+ *           (enter_fifo()) and before blocks are freed
+ *           (evc_domain_leave_fifo()).
  */
 #define COPIES 1u
 #include "model.h"
@@ -68,7 +70,7 @@ static void check(unsigned i)
     c = join_guests(w->d1, w->d2);
 }
 
-/* A reset under a sender: nothing to find afterwards, but nothing to crash on. */
+/* A reset under a sender: nothing to find, but nothing to crash on. */
 static void resetter(unsigned i)
 {
     (void)i;

@@ -2,8 +2,8 @@
 /*
  * Model, on the whole engine: a vCPU moves its vcpu_info while it is sent to.
  *
- * The guest then looks as an upcall does, once, at the new place.  A copy is a vCPU
- * with a port of its own.
+ * The guest then looks as an upcall does, once, at the new place.  A copy is a
+ * vCPU with a port of its own.
  *
  * Property: the event was found by that look, or is announced at the new place.
  * Bounds:   2 threads, two-level.

@@ -2,18 +2,19 @@
 /*
  * How a model runs.
  *
- * A model is a few threads, each doing one step on a copy of a small world, and a
- * check when all have ended.  Two ways to run it:
+ * A model is a few threads, each doing one step on a copy of a small world, and
+ * a check when all have ended.  Two ways to run it:
  *
  *   as a test        many copies a round, thousands of rounds, the threads
- *                    meeting at each copy and then going on after random delays;
- *                    for about half a second, EVC_TEST_SCALE times that
+ *                    meeting at each copy and then going on after random
+ *                    delays; for about half a second, EVC_TEST_SCALE times that
  *   -DEVC_GENMC      one copy, one round, no delays: a model checker explores
  *                    all executions (docs/ordering.md)
  *
  * One translation unit each: a model checker reads no libraries.  Loops are
- * bounded.  What is plain here (payloads, queues) is plain on purpose: the order of
- * the events must protect it, and the thread sanitizer says so if it does not.
+ * bounded.  What is plain here (payloads, queues) is plain on purpose: the
+ * order of the events must protect it, and the thread sanitizer says so if it
+ * does not.
  */
 #ifndef EVC_TESTS_MODEL_H
 #define EVC_TESTS_MODEL_H
@@ -130,7 +131,8 @@ static void model_run(step *setup, const struct model_start *threads,
 
     model_threads = n;
     for (unsigned i = 0; i < n; i++)
-        pthread_create(&t[i], NULL, model_thread, (void *)(uintptr_t)&threads[i]);
+        pthread_create(&t[i], NULL, model_thread,
+                       (void *)(uintptr_t)&threads[i]);
     for (; rounds < 1000 || model_clock() < end; rounds++) {
         if (rounds >= 20 && model_clock() > end + 2 * ms)
             break; /* a busy machine: enough */
