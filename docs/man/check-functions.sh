@@ -20,6 +20,9 @@ compare() {
     comm -13 "$work/$1" "$work/$2" | sed "s/$/: in $2, not in $1/"
 }
 
+# Those of the engine; the guest's have a header of their own, see below.
+pages=$(ls "$here"/*.3 | grep -v /evc-guest)
+
 # Prototypes begin in the first column; types of callbacks do not.
 sed -n 's/^[a-z].*[ *]\(evc_[a-z0-9_]*\)(.*/\1/p' "$top/include/evc/evc.h" |
     sort >"$work/evc.h"
@@ -29,9 +32,18 @@ sed -n '/^global:/,/^local:/s/^ *\(evc_[a-z0-9_]*\);.*/\1/p' \
 # The names of section 3 that are functions, and the prototypes.
 awk '/^\.Sh/ { name = ($2 == "NAME") }
      name && $1 == ".Nm" && $2 != "libevc" && $2 != "evc_ops" { print $2 }' \
-    "$here"/*.3 | sort >"$work/NAME"
+    $pages | sort >"$work/NAME"
 awk '/^\.Sh/ { synopsis = ($2 == "SYNOPSIS") }
-     synopsis && $1 == ".Fn" { print $2 }' "$here"/*.3 | sort >"$work/SYNOPSIS"
+     synopsis && $1 == ".Fn" { print $2 }' $pages | sort >"$work/SYNOPSIS"
+
+# The guest's: each function of its header has a page.
+grep -v '^typedef' "$top/include/evc/guest.h" |
+    sed -n 's/^[a-z].*[ *]\(evc_guest_[a-z0-9_]*\)(.*/\1/p' |
+    sort >"$work/guest.h"
+awk '/^\.Sh/ { name = ($2 == "NAME") }
+     name && $1 == ".Nm" && $2 ~ /^evc_guest_/ { print $2 }' \
+    "$here"/evc-guest*.3 | sort >"$work/guest-pages"
+compare guest.h guest-pages
 
 compare evc.h libevc.map
 compare evc.h NAME
@@ -46,7 +58,7 @@ fi
 # A prototype that is not the header's does not compile beside it.
 {
     echo '#include <evc/evc.h>'
-    cat "$here"/*.3 | awk '
+    cat $pages | awk '
         /^\.Sh/ { synopsis = ($2 == "SYNOPSIS") }
         !synopsis { next }
         $1 == ".Ft" { sub(/^\.Ft /, ""); type = $0 }

@@ -397,8 +397,9 @@ int evc_guest_bind_port(struct evc_guest_vcpu *self, evc_port port,
  * with @gone called, by this vCPU when that handler has returned (for its own
  * handler: as soon as that returns).
  *
- * Return: 0; 1 (deferred); -EINVAL (not bound); -EBUSY (being unbound or moved
- *         by another vCPU, and this is a handler, which must not wait).
+ * Return: 0; 1 (deferred); -EINVAL (not bound, or being unbound already);
+ *         -EBUSY (being moved, and the caller must not wait: it is a handler, or
+ *         has itself deferred something).
  * Order:  what the handler did is visible after 0, and in @gone.
  */
 int evc_guest_unbind(struct evc_guest_vcpu *self, evc_port port);

@@ -59,9 +59,11 @@ static int has_work(const struct evc_guest_vcpu *self)
     return self->selected != 0 || self->ready != 0;
 }
 
-/* True: no handler may begin any more, but there is work. */
+/* True: there is work, but no handler may begin any more, or none could yet. */
 static int pass(struct evc_guest_vcpu *self)
 {
+    int unsettled = 0;
+
     evc_g_storm_release(self);
     for (;;) {
         if (is_told(self)) {
@@ -69,9 +71,11 @@ static int pass(struct evc_guest_vcpu *self)
             collect(self);
         }
         if (!has_work(self))
-            return evc_g_settle_all(self);
+            unsettled = evc_g_settle_all(self); /* which may find some */
+        if (!has_work(self))
+            return unsettled;
         serve(self);
-        if (has_work(self))
+        if (has_work(self) && !evc_may_run(self))
             break;
     }
     (void)evc_g_settle_all(self);

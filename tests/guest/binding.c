@@ -388,6 +388,46 @@ static void test_handler_may_move_its_own_port(void **state)
     }
 }
 
+struct fetch {
+    struct side *side;
+    evc_port port;
+};
+
+/* To here, while vCPU 1 seems to be in its handler. */
+static void fetch_it(struct evc_guest_vcpu *self, evc_port port, void *arg)
+{
+    struct fetch *fetch = arg;
+
+    (void)port;
+    fetch->side->vcpu[1].busy.raw_ =
+        evc_guest_is_fifo(&fetch->side->guest) ? fetch->port
+                                               : fetch->port / 64 + 1;
+    assert_int_equal(evc_guest_move(self, fetch->port, 0), 1);
+}
+
+static void test_handler_may_fetch_a_port_that_is_busy_elsewhere(void **state)
+{
+    struct pair *pair = *state;
+    struct fetch fetch = {.side = pair->a};
+    struct seen seen = {0}, fetcher = {.then = fetch_it, .arg = &fetch};
+    struct link one = pair_link(pair, &fetcher, 0);
+    struct link two = pair_link(pair, &seen, 1);
+
+    fetch.port = two.here;
+    pair_send(pair, one);
+    pair_send(pair, two);
+    assert_int_equal(evc_guest_dispatch(&pair->a->vcpu[0], 0, 0), 1);
+    assert_int_equal(seen.count, 0);
+    pair->a->vcpu[1].busy.raw_ = 0;
+    side_run(pair->a, 0);
+    if (evc_guest_is_fifo(&pair->a->guest)) {
+        side_run(pair->a, 1); /* it waits in the old queue */
+        side_run(pair->a, 0);
+    }
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.vcpu[0], 0);
+}
+
 /* ---- counts ----------------------------------------------------------------------- */
 
 static void test_counts_are_readable(void **state)
@@ -431,6 +471,7 @@ int main(void)
         ON_ALL(test_moved_port_that_is_masked_stays_so),
         ON_ALL(test_ipi_stays_where_it_is),
         ON_ALL(test_handler_may_move_its_own_port),
+        ON_BOTH(test_handler_may_fetch_a_port_that_is_busy_elsewhere),
         ON_ALL(test_counts_are_readable),
     };
 
