@@ -71,7 +71,7 @@ static void boot(struct evc_engine *engine, struct machine *machine,
         .shared_info = machine->shared_info,
         .cookie = machine,
     };
-    const struct evc_guest_config config = {
+    struct evc_guest_config config = {
         .size = sizeof(config),
         .abi = abi,
         .shared_info = machine->shared_info,
@@ -82,12 +82,11 @@ static void boot(struct evc_engine *engine, struct machine *machine,
         .events = machine->events,
         .hooks = &evc_guest_on_libevc,
     };
-    struct evc_guest_config mine = config;
 
     if (evc_domain_create(engine, &domain, &machine->domain) < 0)
         exit(1);
-    mine.data = machine->domain;
-    if (evc_guest_init(&machine->guest, &mine) < 0)
+    config.data = machine->domain;
+    if (evc_guest_init(&machine->guest, &config) < 0)
         exit(1);
 }
 

@@ -88,10 +88,10 @@ typedef void evc_guest_gone(struct evc_guest_vcpu *self, evc_port port,
 
 /* ---- memory ---------------------------------------------------------------- */
 
-#define EVC_GUEST_QUEUES     16u
-#define EVC_GUEST_PORTS_MAX  131072u
-#define EVC_GUEST_PORT_SIZE  64u   /* sizeof(struct evc_guest_port) */
-#define EVC_GUEST_VCPU_SIZE  1536u /* sizeof(struct evc_guest_vcpu) */
+#define EVC_GUEST_QUEUES    16u
+#define EVC_GUEST_PORTS_MAX 131072u
+#define EVC_GUEST_PORT_SIZE 64u   /* sizeof(struct evc_guest_port) */
+#define EVC_GUEST_VCPU_SIZE 1536u /* sizeof(struct evc_guest_vcpu) */
 
 /* Bytes of the FIFO event array for ports below @ports, in whole pages. */
 #define EVC_GUEST_EVENT_BYTES(ports) \
@@ -131,20 +131,20 @@ struct evc_guest_vcpu {
     evc_g32 pad1[31];
 
     struct evc_guest *guest;
-    void *info;          /* its vcpu_info, NULL: none as yet */
-    evc_abi_u64 taken;   /* events, ever */
-    evc_abi_u64 until;   /* of the present dispatch: when to stop, 0 never */
+    void *info;           /* its vcpu_info, NULL: none as yet */
+    evc_abi_u64 taken;    /* events, ever */
+    evc_abi_u64 until;    /* of the present dispatch: when to stop, 0 never */
     evc_abi_u64 selected; /* two-level: words that are worth a look */
-    evc_abi_u32 left;    /* of the present dispatch: handlers it may call */
-    evc_abi_u32 index;   /* its number */
-    evc_abi_u32 next;    /* two-level: the port at which to go on */
-    evc_abi_u32 ready;   /* FIFO: queues that are worth a look */
-    evc_abi_u32 turn;    /* how often `busy` has changed */
-    evc_abi_u32 current; /* the port whose handler is on the stack, or 0 */
-    evc_g32 active;      /* a dispatch is on the stack */
-    evc_abi_u32 settles; /* first of the ports to settle */
-    evc_abi_u32 holds;   /* first of the ports held back */
-    evc_abi_u32 tick;    /* when the first of them is due */
+    evc_abi_u32 left;     /* of the present dispatch: handlers it may call */
+    evc_abi_u32 index;    /* its number */
+    evc_abi_u32 next;     /* two-level: the port at which to go on */
+    evc_abi_u32 ready;    /* FIFO: queues that are worth a look */
+    evc_abi_u32 turn;     /* how often `busy` has changed */
+    evc_abi_u32 current;  /* the port whose handler is on the stack, or 0 */
+    evc_g32 active;       /* a dispatch is on the stack */
+    evc_abi_u32 settles;  /* first of the ports to settle */
+    evc_abi_u32 holds;    /* first of the ports held back */
+    evc_abi_u32 tick;     /* when the first of them is due */
     evc_abi_u32 head[EVC_GUEST_QUEUES]; /* FIFO: next of each queue, 0: ask */
 } __attribute__((aligned(128)));
 
@@ -210,16 +210,16 @@ enum evc_guest_abi {
 };
 
 struct evc_guest_config {
-    evc_abi_u32 size;       /* sizeof(struct evc_guest_config) */
-    evc_abi_u32 layout;     /* enum evc_guest_layout */
-    evc_abi_u32 abi;        /* enum evc_guest_abi */
-    evc_abi_u32 reset;      /* 1: close whatever an earlier kernel left open */
-    void *shared_info;      /* the page shared with the host */
+    evc_abi_u32 size;   /* sizeof(struct evc_guest_config) */
+    evc_abi_u32 layout; /* enum evc_guest_layout */
+    evc_abi_u32 abi;    /* enum evc_guest_abi */
+    evc_abi_u32 reset;  /* 1: close whatever an earlier kernel left open */
+    void *shared_info;  /* the page shared with the host */
     struct evc_guest_vcpu *vcpus;
-    evc_abi_u32 nr_vcpus;   /* entries of @vcpus */
-    evc_abi_u32 nr_ports;   /* entries of @ports, at most EVC_GUEST_PORTS_MAX */
+    evc_abi_u32 nr_vcpus; /* entries of @vcpus */
+    evc_abi_u32 nr_ports; /* entries of @ports, at most EVC_GUEST_PORTS_MAX */
     struct evc_guest_port *ports;
-    void *events;           /* EVC_GUEST_EVENT_BYTES(@nr_ports), page-aligned;
+    void *events; /* EVC_GUEST_EVENT_BYTES(@nr_ports), page-aligned;
                                NULL: two-level only */
     const struct evc_guest_hooks *hooks; /* kept */
     void *data;                          /* handed to the hooks */

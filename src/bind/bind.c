@@ -209,5 +209,8 @@ int evc_op_bind_vcpu(struct evc_domain *caller,
         caller->engine->ops.pirq_affinity(caller->cookie, evc_chan_number(chan),
                                           arg->vcpu);
     pthread_mutex_unlock(&caller->lock);
+    /* A guest may now ignore the port on its old vCPU: nobody tells that one. */
+    if (r == 0 && evc_delivery_vcpu(old) != arg->vcpu)
+        evc_rcu_wait();
     return r;
 }

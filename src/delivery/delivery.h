@@ -108,7 +108,7 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
 {
     const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
 
-    /* Relaxed: a vCPU that is being replaced may still be told once. */
+    /* Relaxed: bind_vcpu waits for who still has the old one. */
     return evc_a32_load_rlx(&bucket->delivery[port % 64]);
 }
 

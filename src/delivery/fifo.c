@@ -21,7 +21,7 @@
  *   F1 mark word     sc  G5 clear pending       merged event lacks its payload
  *   F1 mark word     sc  V1 clear masked    sc  post sees "masked", unmask sees
  *                                               "nothing pending": event lost
- *   F2 store head   rel  G4 read head           guest follows the old list
+ *   F2 store head   rel  G2 take ready          guest follows the old list
  *   F3 link tail     sc  G4 take link           guest finds an unmarked port
  *   F4 set ready     sc  G2 take ready          guest looks at head too early
  *   P4 set upcall    sc  G1 take upcall         guest sleeps over a ready bit
@@ -178,7 +178,7 @@ static bool append(const struct evc_fifo *fifo, struct evc_block *block,
     if (tail != 0 && tail != port &&
         link_behind(evc_fifo_word(fifo, tail), port))
         return false;
-    /* F2, pairs with G4 */
+    /* F2, pairs with G2 */
     evc_a32_store_rel(&block->control[HEAD + priority], port);
     /* F4, pairs with G2 */
     return !(evc_a32_set_sc(&block->control[READY], ready) & ready);

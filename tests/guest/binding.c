@@ -43,9 +43,8 @@ static void test_bind_takes_over_an_open_port(void **state)
     struct evtchn_bind_ipi ipi = {.vcpu = 1};
     int port;
 
-    assert_int_equal(evc_event_channel_op(pair->a->dom, EVTCHNOP_bind_ipi,
-                                          &ipi),
-                     0);
+    assert_int_equal(
+        evc_event_channel_op(pair->a->dom, EVTCHNOP_bind_ipi, &ipi), 0);
     evc_send(pair->a->dom, ipi.port); /* before anybody was there */
     port = evc_guest_bind_port(&pair->a->vcpu[0], ipi.port, &how);
     assert_int_equal(port, ipi.port);
@@ -136,7 +135,8 @@ static void test_unmask_asks_the_host_only_for_a_pending_event(void **state)
     assert_int_equal(pair->a->calls[EVTCHNOP_unmask], 1);
 }
 
-static void unmask_other(struct evc_guest_vcpu *self, evc_port port, void *other)
+static void unmask_other(struct evc_guest_vcpu *self, evc_port port,
+                         void *other)
 {
     (void)port;
     assert_int_equal(evc_guest_unmask(self, *(evc_port *)other), 0);
@@ -215,10 +215,8 @@ static void test_unbind_closes_and_nothing_is_called(void **state)
     assert_int_equal(seen.count, 0);
     assert_int_equal(evc_guest_unbind(&pair->a->vcpu[0], link.here),
                      -XEN_EINVAL);
-    assert_int_equal(evc_guest_mask(&pair->a->vcpu[0], link.here),
-                     -XEN_EINVAL);
-    assert_int_equal(evc_guest_send(&pair->a->vcpu[0], link.here),
-                     -XEN_EINVAL);
+    assert_int_equal(evc_guest_mask(&pair->a->vcpu[0], link.here), -XEN_EINVAL);
+    assert_int_equal(evc_guest_send(&pair->a->vcpu[0], link.here), -XEN_EINVAL);
 }
 
 static void test_unbind_tells_that_it_is_gone(void **state)
@@ -283,7 +281,8 @@ static void test_handler_may_close_its_port_and_open_another(void **state)
     assert_int_equal(next.count, 1);
 }
 
-static void unbind_other(struct evc_guest_vcpu *self, evc_port port, void *other)
+static void unbind_other(struct evc_guest_vcpu *self, evc_port port,
+                         void *other)
 {
     (void)port;
     assert_int_equal(evc_guest_unbind(self, *(evc_port *)other), 0);
@@ -369,8 +368,7 @@ static void test_ipi_stays_where_it_is(void **state)
 
 static void move_it(struct evc_guest_vcpu *self, evc_port port, void *answer)
 {
-    *(int *)answer = evc_guest_move(self, port,
-                                    1 - evc_guest_vcpu_index(self));
+    *(int *)answer = evc_guest_move(self, port, 1 - evc_guest_vcpu_index(self));
 }
 
 static void test_handler_may_move_its_own_port(void **state)
@@ -399,9 +397,9 @@ static void fetch_it(struct evc_guest_vcpu *self, evc_port port, void *arg)
     struct fetch *fetch = arg;
 
     (void)port;
-    fetch->side->vcpu[1].busy.raw_ =
-        evc_guest_is_fifo(&fetch->side->guest) ? fetch->port
-                                               : fetch->port / 64 + 1;
+    fetch->side->vcpu[1].busy.raw_ = evc_guest_is_fifo(&fetch->side->guest)
+                                         ? fetch->port
+                                         : fetch->port / 64 + 1;
     assert_int_equal(evc_guest_move(self, fetch->port, 0), 1);
 }
 

@@ -240,8 +240,8 @@ static void test_urgent_queue_first(void **state)
 
     for (int i = 0; i < 5; i++) {
         link[i] = pair_link(pair, &seen, 0);
-        assert_int_equal(evc_guest_set_priority(&pair->a->vcpu[0],
-                                                link[i].here, priority[i]),
+        assert_int_equal(evc_guest_set_priority(&pair->a->vcpu[0], link[i].here,
+                                                priority[i]),
                          0);
         pair_send(pair, link[i]);
     }

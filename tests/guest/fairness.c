@@ -90,7 +90,9 @@ int main(int argc, char **argv)
 {
     bool fifo = argc > 1 && strcmp(argv[1], "fifo") == 0;
     const char *override = getenv("EVC_FAIRNESS_MS");
-    uint64_t ms = strtoull(override ? override : argc > 2 ? argv[2] : "1000",
+    uint64_t ms = strtoull(override   ? override
+                           : argc > 2 ? argv[2]
+                                      : "1000",
                            NULL, 0);
     struct side_config config = {.abi = fifo ? EVC_GUEST_ABI_FIFO
                                              : EVC_GUEST_ABI_TWOLEVEL};

@@ -64,8 +64,7 @@ static void test_unbind_waits_for_the_handler_on_another_vcpu(void **state)
     pair_send(pair, link);
     side_run(pair->a, 0);
     pthread_join(thread, NULL);
-    assert_int_equal(evc_guest_send(&pair->a->vcpu[0], link.here),
-                     -XEN_EINVAL);
+    assert_int_equal(evc_guest_send(&pair->a->vcpu[0], link.here), -XEN_EINVAL);
     alarm(0);
 }
 
@@ -176,7 +175,8 @@ static void flood_again(struct evc_guest_vcpu *self, evc_port port, void *arg)
 
     (void)self;
     (void)port;
-    pair_send(flood->pair, flood->link); /* pending before the handler is done */
+    pair_send(flood->pair,
+              flood->link); /* pending before the handler is done */
 }
 
 static void test_flood_does_not_hold_the_vcpu(void **state)
@@ -366,8 +366,7 @@ static void test_queues_of_a_vcpu_that_goes_are_emptied(void **state)
         pair_send(pair, link[i]);
     }
     for (int i = 0; i < 20; i++)
-        assert_int_equal(
-            evc_guest_move(&pair->a->vcpu[1], link[i].here, 0), 0);
+        assert_int_equal(evc_guest_move(&pair->a->vcpu[1], link[i].here, 0), 0);
     side_run(pair->a, 1);
     side_run(pair->a, 0);
     assert_int_equal(seen.count, 20);
@@ -381,8 +380,8 @@ static void test_queues_of_a_vcpu_that_goes_are_emptied(void **state)
 
 int main(void)
 {
-    static const struct side_config pirqs_2l = {
-        .abi = EVC_GUEST_ABI_TWOLEVEL, .pirqs = 16};
+    static const struct side_config pirqs_2l = {.abi = EVC_GUEST_ABI_TWOLEVEL,
+                                                .pirqs = 16};
     static const struct side_config pirqs_fifo = {.abi = EVC_GUEST_ABI_FIFO,
                                                   .pirqs = 16};
     static const struct side_config arm = {.layout = EVC_GUEST_LAYOUT_ARM,

@@ -23,8 +23,8 @@ static const struct side_config twolevel_64 = {
     .layout = EVC_GUEST_LAYOUT_X86_64, .abi = EVC_GUEST_ABI_TWOLEVEL};
 __attribute__((unused)) static const struct side_config twolevel_32 = {
     .layout = EVC_GUEST_LAYOUT_X86_32, .abi = EVC_GUEST_ABI_TWOLEVEL};
-static const struct side_config fifo_64 = {
-    .layout = EVC_GUEST_LAYOUT_X86_64, .abi = EVC_GUEST_ABI_FIFO};
+static const struct side_config fifo_64 = {.layout = EVC_GUEST_LAYOUT_X86_64,
+                                           .abi = EVC_GUEST_ABI_FIFO};
 
 static inline int pair_setup(void **state)
 {
@@ -49,7 +49,7 @@ static inline int pair_teardown(void **state)
 
 #define ON(config, f)                                                      \
     {                                                                      \
-        #f " (" #config ")", f, pair_setup, pair_teardown, (void *)&config \
+#f " (" #config ")", f, pair_setup, pair_teardown, (void *)&config \
     }
 #define ON_BOTH(f) ON(twolevel_64, f), ON(fifo_64, f)
 #define ON_ALL(f)  ON(twolevel_32, f), ON_BOTH(f)

@@ -148,13 +148,6 @@ int evc_g_fifo_collect(''',
     'an event is not put back, FIFO': (
         'fifo', 'fifo.c',
         '(void)evc_g32_set_rlx(&self->guest->events[port], PENDING);', ''),
-    'what was put back is not looked at again': (
-        'twolevel', 'twolevel.c',
-        '    evc_g_twolevel_give(self->guest, port);\n'
-        '    evc_g_mask_follow(self, port); /* M2, M3 */',
-        '''    for (volatile int i = 0; i < 3000; i++)
-        ;
-    evc_g_twolevel_give(self->guest, port);'''),
     # ---- others -------------------------------------------------------------------
     'a move does not wait': (
         'twolevel', 'settle.c',
@@ -213,13 +206,16 @@ def is_caught(root, library, name):
         compile_with(root, library, folder, program)
         environment = dict(os.environ, EVC_STRESS_PATIENCE='1')
         environment.pop('EVC_STRESS_EVENTS', None)
-        try:
-            ran = subprocess.run([program, fault[0], '10000000'], timeout=60,
-                                 env=environment, capture_output=True,
-                                 text=True)
-        except subprocess.TimeoutExpired:
-            print(f'caught   {name}: it hangs', flush=True)
-            return True
+        for _ in range(4):  # chance has a part in it
+            try:
+                ran = subprocess.run([program, fault[0], '10000000'],
+                                     timeout=60, env=environment,
+                                     capture_output=True, text=True)
+            except subprocess.TimeoutExpired:
+                print(f'caught   {name}: it hangs', flush=True)
+                return True
+            if ran.returncode:
+                break
     said = ran.stdout.split('\n')[0] or f'status {ran.returncode}'
     print(f'{"caught  " if ran.returncode else "NOT SEEN"} {name}: {said}',
           flush=True)

@@ -225,13 +225,13 @@ struct link side_connect(struct side *side, struct side *peer,
                          const struct evc_guest_binding *here,
                          const struct evc_guest_binding *there)
 {
-    int a = evc_guest_bind_unbound(&side->vcpu[0], evc_domain_id(peer->dom),
-                                   here);
+    int a =
+        evc_guest_bind_unbound(&side->vcpu[0], evc_domain_id(peer->dom), here);
     int b;
 
     assert(a > 0);
-    b = evc_guest_bind_interdomain(
-        &peer->vcpu[0], evc_domain_id(side->dom), (evc_port)a, there);
+    b = evc_guest_bind_interdomain(&peer->vcpu[0], evc_domain_id(side->dom),
+                                   (evc_port)a, there);
     assert(b > 0);
     return (struct link){(evc_port)a, (evc_port)b};
 }

@@ -66,7 +66,7 @@ struct seen {
     unsigned count;
     evc_port port[64];
     unsigned vcpu[64];
-    int answer;                          /* what the handler returns */
+    int answer; /* what the handler returns */
     void (*then)(struct evc_guest_vcpu *self, evc_port port, void *arg);
     void *arg; /* of `then`, which the handler calls */
 };

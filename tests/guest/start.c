@@ -35,8 +35,7 @@ static void test_host_without_fifo_gets_twolevel(void **state)
     assert_false(evc_guest_is_fifo(&side->guest));
     assert_int_equal(evc_guest_ports(&side->guest), 4096);
     assert_int_equal(evc_guest_bind_ipi(&side->vcpu[0], &how), 1);
-    assert_int_equal(evc_guest_set_priority(&side->vcpu[0], 1, 3),
-                     -XEN_ENOSYS);
+    assert_int_equal(evc_guest_set_priority(&side->vcpu[0], 1, 3), -XEN_ENOSYS);
     evc_guest_send(&side->vcpu[0], 1);
     side_run(side, 0);
     assert_int_equal(seen.count, 1);
@@ -48,15 +47,15 @@ static void test_fifo_or_nothing_fails_without_fifo(void **state)
     const uint32_t old = 1u << EVTCHNOP_init_control;
 
     (void)state;
-    assert_null(side_create((struct side_config){
-        .abi = EVC_GUEST_ABI_FIFO, .refuse = old}));
+    assert_null(side_create(
+        (struct side_config){.abi = EVC_GUEST_ABI_FIFO, .refuse = old}));
 }
 
 static void test_host_that_stops_half_way_is_an_error(void **state)
 {
     (void)state;
-    assert_null(side_create((struct side_config){
-        .refuse = 1u << EVTCHNOP_expand_array}));
+    assert_null(side_create(
+        (struct side_config){.refuse = 1u << EVTCHNOP_expand_array}));
 }
 
 /* A kernel that is started by another one closes what that has left. */
@@ -88,9 +87,9 @@ static void test_wrong_configurations_are_refused(void **state)
     const struct evc_guest_config good = side->config;
 
     (void)state;
-#define REFUSED(member, value)                             \
-    side->config = good;                                   \
-    side->config.member = (value);                         \
+#define REFUSED(member, value)     \
+    side->config = good;           \
+    side->config.member = (value); \
     assert_int_equal(side_init(side), -XEN_EINVAL)
     REFUSED(size, 8);
     REFUSED(layout, 9);
@@ -110,10 +109,9 @@ static void test_wrong_configurations_are_refused(void **state)
 static void test_every_port_is_masked_at_first(void **state)
 {
     struct pair *pair = *state;
-    evc_port ports = pair->a->config.layout == EVC_GUEST_LAYOUT_X86_32 ? 1024
-                                                                       : 4096;
-    const uint8_t *mask =
-        pair->a->shared + (ports == 1024 ? 2176 : 2560);
+    evc_port ports =
+        pair->a->config.layout == EVC_GUEST_LAYOUT_X86_32 ? 1024 : 4096;
+    const uint8_t *mask = pair->a->shared + (ports == 1024 ? 2176 : 2560);
 
     for (evc_port p = 0; p < ports; p++)
         assert_true(mask[p / 8] >> p % 8 & 1);
@@ -123,8 +121,8 @@ static void test_every_port_is_masked_at_first(void **state)
 
 static void test_vcpu_without_a_slot_registers_its_info(void **state)
 {
-    struct side *side = side_create((struct side_config){
-        .vcpus = 40, .abi = EVC_GUEST_ABI_TWOLEVEL});
+    struct side *side = side_create(
+        (struct side_config){.vcpus = 40, .abi = EVC_GUEST_ABI_TWOLEVEL});
     struct evc_guest_vcpu *last = evc_guest_self(&side->guest, 39);
     struct seen seen = {0};
     struct evc_guest_binding how = noting(&seen, 39);

@@ -59,8 +59,8 @@ struct channel {
     _Atomic uint32_t inside;
     _Atomic bool quiet;     /* no handler may begin now */
     _Atomic bool disturbed; /* may have events without a sender */
-    _Atomic uint32_t bound;   /* how often */
-    uint32_t bound_before;    /* when it was looked at last */
+    _Atomic uint32_t bound; /* how often */
+    uint32_t bound_before;  /* when it was looked at last */
     struct binding *binding;
 } __attribute__((aligned(128)));
 
@@ -92,8 +92,7 @@ static void fail(const char *what, const struct channel *channel)
                a->vcpu[v].active.raw_, a->vcpu[v].settles);
     printf("  pending %u, masked %u, linked %u, state %x\n",
            side_pending(a, channel->here), side_masked(a, channel->here),
-           side_linked(a, channel->here),
-           a->ports[channel->here].state.raw_);
+           side_linked(a, channel->here), a->ports[channel->here].state.raw_);
     fflush(stdout);
     _exit(1);
 }
@@ -235,10 +234,8 @@ static void bind_again(struct evc_guest_vcpu *self, struct channel *channel,
 {
     struct binding *binding =
         &channel->binding[atomic_fetch_add(&channel->bound, 1) % BINDINGS];
-    struct evc_guest_binding how = {.handler = handle,
-                                    .data = binding,
-                                    .gone = gone,
-                                    .vcpu = vcpu};
+    struct evc_guest_binding how = {
+        .handler = handle, .data = binding, .gone = gone, .vcpu = vcpu};
     int port;
 
     binding->channel = channel;
@@ -265,8 +262,8 @@ static void open_channel(struct channel *channel)
 {
     static const struct evc_guest_binding silent = {0};
     unsigned i = (unsigned)(channel - channels);
-    int there = evc_guest_bind_unbound(&b->vcpu[0], evc_domain_id(a->dom),
-                                       &silent);
+    int there =
+        evc_guest_bind_unbound(&b->vcpu[0], evc_domain_id(a->dom), &silent);
 
     if (i >= SPARSE && i < ORDERED)
         fill_word();
@@ -434,8 +431,7 @@ static void operate(uint64_t *seed)
         (void)evc_guest_unbind(&a->vcpu[OPERATOR], port); /* and `gone` */
         break;
     case 5:
-        (void)evc_guest_set_priority(&a->vcpu[OPERATOR], port,
-                                     pick(seed) % 16);
+        (void)evc_guest_set_priority(&a->vcpu[OPERATOR], port, pick(seed) % 16);
         break;
     default:
         sched_yield();
@@ -525,8 +521,9 @@ int main(int argc, char **argv)
         pthread_join(thread[i], NULL);
     for (unsigned i = 0; i < CHANNELS; i++)
         bound += channels[i].bound;
-    printf("stress: %s: %llu events, %llu handler calls, %llu bindings, %.1f s\n",
-           abi, (unsigned long long)events, (unsigned long long)calls,
-           (unsigned long long)bound, seconds() - start);
+    printf(
+        "stress: %s: %llu events, %llu handler calls, %llu bindings, %.1f s\n",
+        abi, (unsigned long long)events, (unsigned long long)calls,
+        (unsigned long long)bound, seconds() - start);
     return 0;
 }

@@ -61,8 +61,8 @@ static inline int evc_guest_libevc_to(void *dom, uint32_t vcpu, uint64_t to,
 }
 
 /* Members of struct evc_ops for guests of this kind. */
-#define EVC_GUEST_LIBEVC_OPS                                                   \
-    .map = evc_guest_libevc_map, .unmap = evc_guest_libevc_unmap,              \
+#define EVC_GUEST_LIBEVC_OPS                                      \
+    .map = evc_guest_libevc_map, .unmap = evc_guest_libevc_unmap, \
     .copy_from = evc_guest_libevc_from, .copy_to = evc_guest_libevc_to
 
 /* event_channel_op's arguments are where the engine wants them already. */

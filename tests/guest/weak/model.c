@@ -189,9 +189,9 @@ static void remember(void)
 #define PORT  3u
 #define OTHER 70u /* in another word */
 
-static uint32_t work[4];      /* relaxed: an event must order them */
-static bool seen[4];          /* by a handler */
-static char plain[4];         /* addresses for weak_read() and weak_write() */
+static uint32_t work[4]; /* relaxed: an event must order them */
+static bool seen[4];     /* by a handler */
+static char plain[4];    /* addresses for weak_read() and weak_write() */
 static unsigned called;
 
 static void reset(void)

@@ -247,8 +247,7 @@ uint64_t weak_rmw(void *at, unsigned size, enum weak_op op, uint64_t v,
     return replace(l, apply(op, old, v), order);
 }
 
-int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
-             int order)
+int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v, int order)
 {
     struct location *l;
     uint64_t old;

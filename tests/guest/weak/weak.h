@@ -38,7 +38,8 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
 
 /* ---- guest/words.h ------------------------------------------------------------ */
 
-#define EVC_WORD_LOAD(at, o)     ((__typeof__(*(at)))weak_load(at, sizeof(*(at)), o))
+#define EVC_WORD_LOAD(at, o) \
+    ((__typeof__(*(at)))weak_load(at, sizeof(*(at)), o))
 #define EVC_WORD_STORE(at, v, o) weak_store(at, sizeof(*(at)), v, o)
 #define EVC_WORD_SWAP(at, v, o) \
     ((__typeof__(*(at)))weak_rmw(at, sizeof(*(at)), WEAK_SWAP, v, o))
@@ -46,12 +47,12 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
     ((__typeof__(*(at)))weak_rmw(at, sizeof(*(at)), WEAK_OR, v, o))
 #define EVC_WORD_AND(at, v, o) \
     ((__typeof__(*(at)))weak_rmw(at, sizeof(*(at)), WEAK_AND, v, o))
-#define EVC_WORD_CAS(at, expected, v, o)                               \
-    __extension__({                                                    \
-        uint64_t e_ = *(expected);                                     \
-        int done_ = weak_cas(at, sizeof(*(at)), &e_, v, o);            \
-        *(expected) = (__typeof__(*(expected)))e_;                     \
-        done_;                                                         \
+#define EVC_WORD_CAS(at, expected, v, o)                    \
+    __extension__({                                         \
+        uint64_t e_ = *(expected);                          \
+        int done_ = weak_cas(at, sizeof(*(at)), &e_, v, o); \
+        *(expected) = (__typeof__(*(expected)))e_;          \
+        done_;                                              \
     })
 
 /* ---- base/atomic.h -------------------------------------------------------------- */
@@ -66,18 +67,19 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
 #undef atomic_compare_exchange_strong_explicit
 #define WEAK_SIZE(at) sizeof(*(at))
 /* Pointers of the host do not change while the model runs. */
-#define atomic_load_explicit(at, o)                                   \
-    _Generic(*(at),                                                   \
-        uint8_t: weak_load((const void *)(at), WEAK_SIZE(at), o),     \
-        uint32_t: weak_load((const void *)(at), WEAK_SIZE(at), o),    \
-        uint64_t: weak_load((const void *)(at), WEAK_SIZE(at), o),    \
-        default: __atomic_load_n(at, __ATOMIC_SEQ_CST))
-#define atomic_store_explicit(at, v, o)                                 \
-    _Generic(*(at),                                                     \
-        uint8_t: weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o),  \
-        uint32_t: weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o), \
-        uint64_t: weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o), \
-        default: __atomic_store_n(at, v, __ATOMIC_SEQ_CST))
+#define atomic_load_explicit(at, o)                                      \
+    _Generic(*(at), uint8_t                                              \
+             : weak_load((const void *)(at), WEAK_SIZE(at), o), uint32_t \
+             : weak_load((const void *)(at), WEAK_SIZE(at), o), uint64_t \
+             : weak_load((const void *)(at), WEAK_SIZE(at), o), default  \
+             : __atomic_load_n(at, __ATOMIC_SEQ_CST))
+#define atomic_store_explicit(at, v, o)                                       \
+    _Generic(                                                                 \
+        *(at), uint8_t                                                        \
+        : weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o), uint32_t \
+        : weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o), uint64_t \
+        : weak_store((void *)(at), WEAK_SIZE(at), (uint64_t)(v), o), default  \
+        : __atomic_store_n(at, v, __ATOMIC_SEQ_CST))
 #define atomic_exchange_explicit(at, v, o) \
     weak_rmw((void *)(at), WEAK_SIZE(at), WEAK_SWAP, v, o)
 #define atomic_fetch_or_explicit(at, v, o) \
@@ -88,12 +90,12 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
     weak_rmw((void *)(at), WEAK_SIZE(at), WEAK_ADD, v, o)
 #define atomic_fetch_sub_explicit(at, v, o) \
     weak_rmw((void *)(at), WEAK_SIZE(at), WEAK_SUB, v, o)
-#define atomic_compare_exchange_strong_explicit(at, expected, v, o, f)     \
-    __extension__({                                                        \
-        uint64_t e_ = *(expected);                                         \
-        int done_ = weak_cas((void *)(at), WEAK_SIZE(at), &e_, v, o);      \
-        *(expected) = (__typeof__(*(expected)))e_;                         \
-        done_;                                                             \
+#define atomic_compare_exchange_strong_explicit(at, expected, v, o, f) \
+    __extension__({                                                    \
+        uint64_t e_ = *(expected);                                     \
+        int done_ = weak_cas((void *)(at), WEAK_SIZE(at), &e_, v, o);  \
+        *(expected) = (__typeof__(*(expected)))e_;                     \
+        done_;                                                         \
     })
 
 /* ---- for models -------------------------------------------------------------------- */

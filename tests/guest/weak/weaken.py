@@ -84,6 +84,12 @@ ROWS = {
     'M2 set mask': (
         'twolevel.c', 'set_ar(guest, guest->mask, word_of(guest, port),',
         'set_rlx(guest, guest->mask, word_of(guest, port),'),
+    'M3 the state is not looked at again': (
+        'mask.c', 'while (runs != was);', 'while (0);'),
+    'M2, M3 nor after putting back, two-level': (
+        'twolevel.c', 'evc_g_mask_follow(self, port); /* M2, M3 */', ''),
+    'M2, M3 nor after putting back, FIFO': (
+        'fifo.c', 'evc_g_mask_follow(self, port); /* M2, M3 */', ''),
 }
 
 # Needed by the letter of C11, and not to be seen here, because
