@@ -69,7 +69,8 @@ static struct stand_in *create(bool narrow, bool fifo)
 {
     static const struct evc_guest_hooks hooks = {.size = sizeof(hooks),
                                                  .hypercall = answer};
-    struct stand_in *stand_in = aligned_alloc(4096, sizeof(*stand_in));
+    size_t size = (sizeof(struct stand_in) + 4095) / 4096 * 4096;
+    struct stand_in *stand_in = aligned_alloc(4096, size);
     struct evc_guest_config config = {
         .size = sizeof(config),
         .layout = narrow ? EVC_GUEST_LAYOUT_X86_32 : EVC_GUEST_LAYOUT_X86_64,

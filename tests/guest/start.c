@@ -149,9 +149,9 @@ static void test_event_during_a_move_of_the_info_is_found(void **state)
     struct pair *pair = *state;
     struct seen seen = {0};
     struct link link = pair_link(pair, &seen, 0);
-    void *page = aligned_alloc(4096, 4096);
+    static _Alignas(4096) unsigned char page[4096]; /* outlives the domain */
 
-    memset(page, 0, 4096);
+    memset(page, 0, sizeof(page));
     pair_send(pair, link);
     assert_int_equal(evc_guest_register_info(&pair->a->vcpu[0], 0, page), 0);
     side_run(pair->a, 0);
@@ -159,7 +159,7 @@ static void test_event_during_a_move_of_the_info_is_found(void **state)
     pair_send(pair, link);
     side_run(pair->a, 0);
     assert_int_equal(seen.count, 2);
-    evc_domain_kill(pair->a->dom); /* before its page goes */
+    evc_domain_kill(pair->a->dom);
 }
 
 /* ---- polling --------------------------------------------------------------------- */
