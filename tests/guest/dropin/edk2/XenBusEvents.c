@@ -18,17 +18,16 @@ EFIAPI
 XenHypercall(UINT32 Number, UINTN Arg1, UINTN Arg2, UINTN Arg3);
 
 STATIC
-int
-Hypercall(VOID *Data, UINT32 Vcpu, UINT32 Number, UINTN Arg1, UINTN Arg2,
-          UINTN Arg3)
+int Hypercall(VOID *Data, UINT32 Vcpu, UINT32 Number, UINTN Arg1, UINTN Arg2,
+              UINTN Arg3)
 {
-    (VOID)Data;
-    (VOID)Vcpu;
+    (VOID) Data;
+    (VOID) Vcpu;
     return XenHypercall(Number, Arg1, Arg2, Arg3);
 }
 
-STATIC CONST struct evc_guest_hooks mHooks = {
-    sizeof(struct evc_guest_hooks), Hypercall, 0, 0, 0};
+STATIC CONST struct evc_guest_hooks mHooks = {sizeof(struct evc_guest_hooks),
+                                              Hypercall, 0, 0, 0};
 
 EFI_STATUS
 EFIAPI

@@ -89,8 +89,8 @@ int evtchn_alloc_unbound(domid_t pal, evtchn_handler_t handler, void *data,
 {
     const struct evc_guest_binding how = {.handler = call,
                                           .flags = EVC_GUEST_MASKED};
-    int r = remember(evc_guest_bind_unbound(&vcpus[0], pal, &how), handler,
-                     data);
+    int r =
+        remember(evc_guest_bind_unbound(&vcpus[0], pal, &how), handler, data);
 
     if (r > 0)
         *port = (evtchn_port_t)r;

@@ -20,13 +20,14 @@ typedef UINT32 UINTN;
 #endif
 typedef UINTN EFI_STATUS;
 
-#define EFI_SUCCESS      0
-#define EFI_DEVICE_ERROR ((EFI_STATUS)7 | (EFI_STATUS)1 << (sizeof(UINTN) * 8 - 1))
-#define STATIC           static
-#define CONST            const
+#define EFI_SUCCESS 0
+#define EFI_DEVICE_ERROR \
+    ((EFI_STATUS)7 | (EFI_STATUS)1 << (sizeof(UINTN) * 8 - 1))
+#define STATIC static
+#define CONST  const
 #define IN
 #define OUT
 #define EFIAPI
-#define OFFSET_OF(type, field) ((UINTN)__builtin_offsetof(type, field))
+#define OFFSET_OF(type, field) ((UINTN) __builtin_offsetof(type, field))
 
 #endif
