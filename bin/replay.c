@@ -12,7 +12,13 @@
 
 #include "commands.h"
 
-enum key { OPTION_COMPAT = 256, OPTION_WIDTH, OPTION_DIFF, OPTION_UPDATE, OPTION_GUEST };
+enum key {
+    OPTION_COMPAT = 256,
+    OPTION_WIDTH,
+    OPTION_DIFF,
+    OPTION_UPDATE,
+    OPTION_GUEST
+};
 
 struct arguments {
     struct evc_replay_options options;
