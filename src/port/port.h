@@ -138,7 +138,8 @@ struct evc_table {
     uint32_t full
         __attribute__((aligned(64))); /* shelves without a free port */
     uint32_t any_busy;                /* shelves with a busy port */
-    uint32_t open; /* ports that are neither free nor reserved */
+    uint32_t looked; /* the busy port at which the last search stopped */
+    uint32_t open;   /* ports that are neither free nor reserved */
 };
 
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
@@ -192,7 +193,8 @@ int evc_table_grow(struct evc_table *table, uint32_t port);
 
 /*
  * The lowest port that is free and not linked, grown if need be; it stays free
- * until evc_table_take().  -ENOSPC above `max_port`, -ENOMEM.
+ * until evc_table_take().  -ENOSPC above `max_port`, -ENOMEM.  Of thousands of
+ * busy ports not all are looked at each time.
  */
 int evc_table_lowest(struct evc_table *table, uint32_t max_port,
                      evc_linked_fn *linked, const void *arg);

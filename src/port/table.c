@@ -5,7 +5,7 @@
  * Which ports are used is kept in three levels of bits (port, bucket, shelf),
  * so that the lowest free one is three bit scans away however many are open.
  * A closed port whose event word the guest has left LINKED is *busy*: it counts
- * as used, and is looked at again by each later search.
+ * as used, and is looked at again by later searches.
  */
 #include "port.h"
 
@@ -14,6 +14,9 @@
 #include <string.h>
 
 #include "lines.h"
+
+/* Of the busy ports, how many a search looks at in either half of its turn. */
+#define LOOKS 1024u
 
 static struct evc_bucket *bucket_create(void)
 {
@@ -178,28 +181,46 @@ static uint32_t lowest_free(const struct evc_table *table)
     return s * 4096 + b * 64 + lowest_bit(~table->shelf[s]->used[b]);
 }
 
-/* Give back the lowest busy port whose word has been unlinked. */
+/* The next busy port above `after`, 0 if none. */
+static uint32_t next_busy(const struct evc_table *table, uint32_t after)
+{
+    uint32_t p = after + 1;
+
+    for (unsigned s = p / 4096; s < EVC_SHELVES && table->any_busy >> s;
+         p = ++s * 4096) {
+        const struct evc_shelf *shelf = table->shelf[s];
+        unsigned b = p / 64 % 64;
+
+        for (; shelf && b < 64 && shelf->any_busy >> b; p = s * 4096 + ++b * 64)
+            if (shelf->busy[b] >> p % 64 != 0)
+                return p + lowest_bit(shelf->busy[b] >> p % 64);
+    }
+    return 0;
+}
+
+/*
+ * Give back the lowest busy port whose word has been unlinked.
+ *
+ * A guest may leave all its words LINKED, and a peer that closes a channel to it
+ * waits for this search to end: so it looks at the LOOKS lowest ones, and at as
+ * many of the others, beginning where the last search stopped.
+ */
 static void revive(struct evc_table *table, evc_linked_fn *linked,
                    const void *arg)
 {
-    for (uint32_t ss = table->any_busy; ss != 0; ss &= ss - 1) {
-        unsigned s = lowest_bit(ss);
-        struct evc_shelf *shelf = table->shelf[s];
+    uint32_t port = 0;
+    unsigned looks = 0;
 
-        for (uint64_t bb = shelf->any_busy; bb != 0; bb &= bb - 1) {
-            unsigned b = lowest_bit(bb);
-
-            for (uint64_t pp = shelf->busy[b]; pp != 0; pp &= pp - 1) {
-                uint32_t port = s * 4096 + b * 64 + lowest_bit(pp);
-
-                if (linked(arg, port))
-                    continue;
-                clear_busy(table, port);
-                mark_free(table, port);
-                return;
-            }
+    while (looks < 2 * LOOKS && (port = next_busy(table, port)) != 0) {
+        if (!linked(arg, port)) {
+            clear_busy(table, port);
+            mark_free(table, port);
+            return;
         }
+        if (++looks == LOOKS && port < table->looked)
+            port = table->looked;
     }
+    table->looked = port;
 }
 
 int evc_table_lowest(struct evc_table *table, uint32_t max_port,

@@ -206,6 +206,53 @@ static void test_all_busy_is_ENOSPC(void **state)
     assert_int_equal(lowest(*state, 3, &words), 3);
 }
 
+/* Words of a guest that leaves all of them LINKED but one. */
+struct stubborn {
+    uint32_t unlinked; /* 0: none */
+    unsigned looks;
+};
+
+static bool is_left_linked(const void *arg, uint32_t port)
+{
+    struct stubborn *stubborn = (struct stubborn *)(uintptr_t)arg;
+
+    stubborn->looks++;
+    return port <= 10000 && port != stubborn->unlinked;
+}
+
+static int lowest_of_stubborn(struct evc_table *table,
+                              struct stubborn *stubborn)
+{
+    return evc_table_lowest(table, NO_LIMIT, is_left_linked, stubborn);
+}
+
+static void test_search_ends_soon_among_thousands_of_busy_ports(void **state)
+{
+    struct stubborn stubborn = {0};
+
+    assert_int_equal(lowest_of_stubborn(*state, &stubborn), 10001);
+    stubborn.looks = 0;
+    assert_int_equal(lowest_of_stubborn(*state, &stubborn), 10001);
+    assert_in_range(stubborn.looks, 1000, 2500);
+}
+
+static void test_each_of_thousands_of_busy_ports_is_looked_at(void **state)
+{
+    static const uint32_t ports[] = {9999, 1, 5000, 1500, 10000, 3000};
+    struct stubborn stubborn = {0};
+
+    (void)lowest_of_stubborn(*state, &stubborn);
+    for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) {
+        int port = 0;
+
+        stubborn.unlinked = ports[i];
+        for (int n = 0; n < 20 && port != (int)ports[i]; n++)
+            port = lowest_of_stubborn(*state, &stubborn);
+        assert_int_equal(port, ports[i]);
+        stubborn.unlinked = 0;
+    }
+}
+
 static void test_busy_port_can_be_taken_by_number(void **state)
 {
     struct words words = {.linked = {[1] = true}};
@@ -290,6 +337,8 @@ int main(void)
         TABLE_TEST(test_busy_port_comes_back_when_unlinked),
         TABLE_TEST(test_lowest_of_free_and_unlinked_is_lowest_of_both),
         TABLE_TEST(test_all_busy_is_ENOSPC),
+        TABLE_TEST(test_search_ends_soon_among_thousands_of_busy_ports),
+        TABLE_TEST(test_each_of_thousands_of_busy_ports_is_looked_at),
         TABLE_TEST(test_busy_port_can_be_taken_by_number),
         TABLE_TEST(test_next_walks_over_used_ports),
         TABLE_TEST(test_every_port_there_is_can_be_opened),
