@@ -137,10 +137,11 @@ struct evc_guest_vcpu {
     evc_abi_u64 selected; /* two-level: words that are worth a look */
     evc_abi_u32 left;     /* of the present dispatch: handlers it may call */
     evc_abi_u32 index;    /* its number */
+    evc_abi_u32 runs;     /* the state of a port that it runs */
     evc_abi_u32 next;     /* two-level: the port at which to go on */
     evc_abi_u32 ready;    /* FIFO: queues that are worth a look */
     evc_abi_u32 turn;     /* how often `busy` has changed */
-    evc_abi_u32 current;  /* the port whose handler is on the stack, or 0 */
+    evc_abi_u32 current;  /* the port whose handler is, or was, on the stack */
     evc_g32 active;       /* a dispatch is on the stack */
     evc_abi_u32 settles;  /* first of the ports to settle */
     evc_abi_u32 holds;    /* first of the ports held back */

@@ -48,6 +48,12 @@ int evc_g_fifo_take(struct evc_guest *guest, evc_port port)
     return (evc_g32_clear_ar(&guest->events[port], PENDING) & PENDING) != 0;
 }
 
+void evc_g_fifo_give(struct evc_guest *guest, evc_port port)
+{
+    /* Relaxed: what its sender released is carried on. */
+    (void)evc_g32_set_rlx(&guest->events[port], PENDING);
+}
+
 /* By ourselves only where there is nothing to queue. */
 void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
 {
@@ -76,6 +82,13 @@ static int is_ours(evc_abi_u32 word)
     return (word & (PENDING | MASKED)) == PENDING;
 }
 
+/* G4, pairs with F3; G5, pairs with F1; N2, pairs with N3 */
+static inline int unlink_word(evc_g32 *word, evc_abi_u32 *old,
+                              evc_abi_u32 taken)
+{
+    return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));
+}
+
 /*
  * Unlink the first event of a queue and, if it is to be handled, acknowledge it.
  * Returns the word as it was; without LINKED in it, nothing has been done.
@@ -85,10 +98,7 @@ static evc_abi_u32 take_event(evc_g32 *word)
     evc_abi_u32 old = evc_g32_load_rlx(word);
 
     for (int i = 0; i < TRIES && (old & LINKED); i++) {
-        evc_abi_u32 taken = is_ours(old) ? PENDING : 0;
-
-        /* G4, pairs with F3; G5, pairs with F1; N2, pairs with N3 */
-        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
+        if (unlink_word(word, &old, is_ours(old) ? PENDING : 0))
             return old;
     }
     if (!(old & LINKED))
@@ -99,65 +109,89 @@ static evc_abi_u32 take_event(evc_g32 *word)
     return old;
 }
 
-/*
- * The handler was not to be called here: it is masked, or another vCPU's by
- * now.  The event waits in its word, or goes where it belongs.
- */
-static void put_back(struct evc_guest_vcpu *self, evc_port port,
-                     evc_abi_u32 state)
+/* The next one, fetched while the handler runs; 0: there is none. */
+static inline evc_port follow(const struct evc_guest *guest, evc_abi_u32 word)
 {
-    if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
-        return;
-    /* Relaxed: what its sender released is carried on. */
-    (void)evc_g32_set_rlx(&self->guest->events[port], PENDING);
-    evc_g_mask_follow(self, port); /* M2, M3 */
+    evc_port next = word & LINK;
+
+    if (next >= guest->nr_ports)
+        return 0;
+    __builtin_prefetch(&guest->events[next], 1);
+    __builtin_prefetch(&guest->ports[next], 1);
+    return next;
 }
 
-static void drop_queue(struct evc_guest_vcpu *self, unsigned queue)
-{
-    self->head[queue] = 0;
-    self->ready &= ~(1u << queue);
-}
-
-/* What is needed next is fetched while the handler runs. */
-static void prefetch(const struct evc_guest *guest, evc_port port)
-{
-    if (port != 0 && port < guest->nr_ports) {
-        __builtin_prefetch(&guest->events[port], 1);
-        __builtin_prefetch(&guest->ports[port], 1);
-    }
-}
-
-static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
+/* The event is taken; `word` is as it was. */
+static inline evc_port run_event(struct evc_guest_vcpu *self, unsigned queue,
+                                 evc_port port, evc_abi_u32 word)
 {
     struct evc_guest *guest = self->guest;
+    evc_port next = follow(guest, word);
+    evc_abi_u32 state;
+
+    self->head[queue] = next;
+    if (!EVC_LIKELY(evc_run(self, port, &guest->ports[port], &state)))
+        evc_g_put_back(self, port, state);
+    return next;
+}
+
+/* One that is masked, being changed, or not on the queue at all. */
+static EVC_COLD evc_port serve_unusual(struct evc_guest_vcpu *self,
+                                       unsigned queue, evc_port port)
+{
+    struct evc_guest *guest = self->guest;
+    evc_abi_u32 word = take_event(&guest->events[port]);
+
+    if ((word & LINKED) && is_ours(word))
+        return run_event(self, queue, port, word);
+    return self->head[queue] = word & LINKED ? follow(guest, word) : 0;
+}
+
+/* The first event of a queue.  Returns the next one; 0: there is none. */
+static inline evc_port serve_event(struct evc_guest_vcpu *self, unsigned queue,
+                                   evc_port port)
+{
+    evc_g32 *word = &self->guest->events[port];
+    evc_abi_u32 old;
+
+    evc_busy_begin(self, port); /* N1, pairs with N4 */
+    old = evc_g32_load_rlx(word);
+    if (EVC_LIKELY((old & (PENDING | MASKED | LINKED)) == (PENDING | LINKED) &&
+                   unlink_word(word, &old, PENDING)))
+        return run_event(self, queue, port, old);
+    return serve_unusual(self, queue, port);
+}
+
+/* The first event of a queue, 0: none that we know of. */
+static evc_port first_of(const struct evc_guest_vcpu *self, unsigned queue)
+{
     evc_port port = self->head[queue];
-    evc_abi_u32 word, state;
 
     if (port == 0) /* Relaxed: G2 has made it visible. */
         port = evc_g32_load_rlx(&self->control[HEAD + queue]);
-    if (port == 0 || port >= guest->nr_ports) {
-        drop_queue(self, queue);
-        return;
-    }
-    evc_busy_begin(self, port); /* N1, pairs with N4 */
-    word = take_event(&guest->events[port]);
-    if (!(word & LINKED) || (word & LINK) == 0)
-        drop_queue(self, queue);
-    else
-        self->head[queue] = word & LINK;
-    prefetch(guest, self->head[queue]);
-    if ((word & LINKED) && is_ours(word) && !evc_run(self, port, &state))
-        put_back(self, port, state);
+    return port < self->guest->nr_ports ? port : 0;
+}
+
+/* Until the queue is empty, or another one may have to come before it. */
+static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
+{
+    evc_port port = first_of(self, queue);
+
+    do {
+        self->left--;
+        if (port != 0)
+            port = serve_event(self, queue, port);
+        if (port == 0) {
+            self->ready &= ~(1u << queue);
+            return;
+        }
+    } while (evc_g32_load_rlx(&self->control[READY]) == 0 && evc_may_run(self));
 }
 
 void evc_g_fifo_serve(struct evc_guest_vcpu *self)
 {
     while (self->ready != 0 && evc_may_run(self)) {
-        self->left--;
         serve_queue(self, EVC_LOWEST32(self->ready));
-        if (self->settles)
-            (void)evc_g_settle_all(self);
         if (evc_g32_load_rlx(&self->control[READY]) != 0)
             (void)evc_g_fifo_collect(self);
     }

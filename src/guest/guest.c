@@ -150,6 +150,7 @@ static void clear_vcpus(struct evc_guest *guest)
         clear_words(vcpu, sizeof(*vcpu));
         vcpu->guest = guest;
         vcpu->index = v;
+        vcpu->runs = evc_state_of_runner(v);
         if (v < guest->slots)
             vcpu->info =
                 (evc_abi_u8 *)guest->shared_info + v * guest->info_size;

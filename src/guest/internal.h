@@ -53,7 +53,10 @@
 #include EVC_GUEST_HOOKS
 #endif
 
+/* Not for users of the library.  lib/evc-guest.c makes them static. */
+#ifndef EVC_HIDDEN
 #define EVC_HIDDEN __attribute__((visibility("hidden")))
+#endif
 
 /* ---- the state of a port ------------------------------------------------------ */
 
@@ -71,6 +74,12 @@
 #define EVC_STATE_REASONS                                                     \
     (EVC_STATE_CLOSING | EVC_STATE_MOVING | EVC_STATE_USER | EVC_STATE_HELD | \
      EVC_STATE_POLLED)
+
+/* The state of a port whose handler a vCPU runs, reasons and all. */
+static inline evc_abi_u32 evc_state_of_runner(evc_abi_u32 vcpu)
+{
+    return EVC_STATE_BOUND | vcpu << EVC_STATE_VCPU;
+}
 
 /* Its events go to its handler. */
 static inline int evc_state_runs(evc_abi_u32 state)
@@ -132,32 +141,37 @@ static inline void evc_busy_end(struct evc_guest_vcpu *self)
 
 #define EVC_BUSY_KEY 0x3ffffu
 
-/* A handler was called, and it is not just business as usual. */
-EVC_HIDDEN void evc_g_account(struct evc_guest_vcpu *self, evc_port port,
-                              int result);
+/* After a handler, where that is more than counting it. */
+EVC_HIDDEN EVC_COLD void evc_g_account(struct evc_guest_vcpu *self,
+                                       evc_port port, int result);
 
 /*
  * Call the handler of a port whose event has been taken.  False: it is not to
  * be called, and `*state` says why.
  */
 static inline int evc_run(struct evc_guest_vcpu *self, evc_port port,
-                          evc_abi_u32 *state)
+                          struct evc_guest_port *p, evc_abi_u32 *state)
 {
-    struct evc_guest_port *p = &self->guest->ports[port];
     int result;
 
     *state = evc_g32_load_acq(&p->state); /* H2, pairs with H1 and N3 */
     if ((*state & (EVC_STATE_BOUND | EVC_STATE_REASONS | EVC_STATE_VCPUS)) !=
-        (EVC_STATE_BOUND | self->index << EVC_STATE_VCPU))
+        self->runs)
         return 0;
     self->current = port;
     result = p->handler(self, port, p->data);
-    self->current = 0;
     evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
-    if (((unsigned)result | p->run) != 0)
+    if (((evc_abi_u32)result | p->run | self->settles) != 0)
         evc_g_account(self, port, result);
     return 1;
 }
+
+/*
+ * Give the event back: its handler was not to be called here.  It waits until
+ * the port is enabled again, or goes to the vCPU that it notifies by now.
+ */
+EVC_HIDDEN EVC_COLD void evc_g_put_back(struct evc_guest_vcpu *self,
+                                        evc_port port, evc_abi_u32 state);
 
 /* May another handler begin? */
 static inline int evc_may_run(struct evc_guest_vcpu *self)
@@ -179,7 +193,7 @@ EVC_HIDDEN void evc_g_storm_spurious(struct evc_guest_vcpu *self,
                                      evc_port port);
 EVC_HIDDEN void evc_g_storm_release(struct evc_guest_vcpu *self);
 
-/* ---- twolevel.c, fifo.c: the same six for each ABI -------------------------------- */
+/* ---- twolevel.c, fifo.c: the same seven for each ABI -------------------------------- */
 
 /* Take what the host has announced. True: there is something to serve. */
 EVC_HIDDEN int evc_g_twolevel_collect(struct evc_guest_vcpu *self);
@@ -202,6 +216,7 @@ EVC_HIDDEN int evc_g_fifo_take(struct evc_guest *guest, evc_port port);
 
 /* Set it again. */
 EVC_HIDDEN void evc_g_twolevel_give(struct evc_guest *guest, evc_port port);
+EVC_HIDDEN void evc_g_fifo_give(struct evc_guest *guest, evc_port port);
 
 /* What `busy` says of a vCPU that may be about to run this port's handler. */
 static inline evc_abi_u32 evc_busy_key(const struct evc_guest *guest,

@@ -45,60 +45,32 @@ static evc_abi_u64 bit_of(const struct evc_guest *guest, evc_port port)
     (EVC_GUEST_WIDE(guest) ? (on_wide) : (on_narrow))
 #endif
 
-static evc_abi_u64 load_rlx(const struct evc_guest *guest, void *bits,
-                            unsigned word)
-{
-    return EITHER(guest, evc_g64_load_rlx(WIDE(bits, word)),
-                  evc_g32_load_rlx(NARROW(bits, word)));
-}
+#define LOAD(op)                                                            \
+    static inline evc_abi_u64 op(const struct evc_guest *guest, void *bits, \
+                                 unsigned word)                             \
+    {                                                                       \
+        return EITHER(guest, evc_g64_##op(WIDE(bits, word)),                \
+                      evc_g32_##op(NARROW(bits, word)));                    \
+    }
 
-static evc_abi_u64 load_sc(const struct evc_guest *guest, void *bits,
-                           unsigned word)
-{
-    return EITHER(guest, evc_g64_load_sc(WIDE(bits, word)),
-                  evc_g32_load_sc(NARROW(bits, word)));
-}
+#define CHANGE(op)                                                          \
+    static inline evc_abi_u64 op(const struct evc_guest *guest, void *bits, \
+                                 unsigned word, evc_abi_u64 v)              \
+    {                                                                       \
+        return EITHER(guest, evc_g64_##op(WIDE(bits, word), v),             \
+                      evc_g32_##op(NARROW(bits, word), (evc_abi_u32)v));    \
+    }
 
-static evc_abi_u64 set_ar(const struct evc_guest *guest, void *bits,
-                          unsigned word, evc_abi_u64 v)
-{
-    return EITHER(guest, evc_g64_set_ar(WIDE(bits, word), v),
-                  evc_g32_set_ar(NARROW(bits, word), (evc_abi_u32)v));
-}
-
-static evc_abi_u64 set_rlx(const struct evc_guest *guest, void *bits,
-                           unsigned word, evc_abi_u64 v)
-{
-    return EITHER(guest, evc_g64_set_rlx(WIDE(bits, word), v),
-                  evc_g32_set_rlx(NARROW(bits, word), (evc_abi_u32)v));
-}
-
-static evc_abi_u64 clear_ar(const struct evc_guest *guest, void *bits,
-                            unsigned word, evc_abi_u64 v)
-{
-    return EITHER(guest, evc_g64_clear_ar(WIDE(bits, word), v),
-                  evc_g32_clear_ar(NARROW(bits, word), (evc_abi_u32)v));
-}
-
-static evc_abi_u64 clear_sc(const struct evc_guest *guest, void *bits,
-                            unsigned word, evc_abi_u64 v)
-{
-    return EITHER(guest, evc_g64_clear_sc(WIDE(bits, word), v),
-                  evc_g32_clear_sc(NARROW(bits, word), (evc_abi_u32)v));
-}
-
-static evc_abi_u64 clear_rlx(const struct evc_guest *guest, void *bits,
-                             unsigned word, evc_abi_u64 v)
-{
-    return EITHER(guest, evc_g64_clear_rlx(WIDE(bits, word), v),
-                  evc_g32_clear_rlx(NARROW(bits, word), (evc_abi_u32)v));
-}
-
-static evc_abi_u64 swap_acq(const struct evc_guest *guest, void *bits)
-{
-    return EITHER(guest, evc_g64_swap_acq(WIDE(bits, 0), 0),
-                  evc_g32_swap_acq(NARROW(bits, 0), 0));
-}
+/* clang-format off */
+LOAD(load_rlx)
+LOAD(load_sc)
+CHANGE(set_rlx)
+CHANGE(set_ar)
+CHANGE(clear_rlx)
+CHANGE(clear_ar)
+CHANGE(clear_sc)
+CHANGE(swap_acq)
+/* clang-format on */
 
 /* ---- one port ------------------------------------------------------------------ */
 
@@ -207,7 +179,7 @@ int evc_g_twolevel_collect(struct evc_guest_vcpu *self)
 
     /* G2, pairs with P3 */
     self->selected |=
-        swap_acq(guest, (evc_abi_u8 *)self->info + guest->sel_offset);
+        swap_acq(guest, (evc_abi_u8 *)self->info + guest->sel_offset, 0, 0);
     return self->selected != 0;
 }
 
@@ -244,42 +216,40 @@ static evc_abi_u64 take_word(struct evc_guest_vcpu *self, unsigned word,
     return clear_ar(guest, guest->pending, word, ready) & ready;
 }
 
-/*
- * The handler was not to be called.  If that is over by now, whoever ended it
- * may have looked before the event was back: it is ours to look again.
- */
-static void put_back(struct evc_guest_vcpu *self, evc_port port,
-                     evc_abi_u32 state)
+/* No other handler may begin: what has been taken is for the next dispatch. */
+static void stop_at(struct evc_guest_vcpu *self, unsigned word,
+                    evc_abi_u64 rest)
 {
-    if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
-        return;
-    evc_g_twolevel_give(self->guest, port);
-    evc_g_mask_follow(self, port); /* M2, M3 */
+    struct evc_guest *guest = self->guest;
+
+    /* Relaxed: what its sender released is carried on. */
+    (void)set_rlx(guest, guest->pending, word, rest);
+    self->next = (word << guest->word_shift) + evc_lowest(rest);
+    select_word(self, self->next);
 }
 
 static void serve_word(struct evc_guest_vcpu *self, unsigned word,
                        unsigned from)
 {
-    struct evc_guest *guest = self->guest;
-    evc_port first = word << guest->word_shift;
+    const unsigned shift = self->guest->word_shift;
+    const evc_port first = word << shift;
+    struct evc_guest_port *ports = self->guest->ports;
     evc_abi_u64 taken = take_word(self, word, from);
-    evc_abi_u32 state;
 
-    self->next = first + (1u << guest->word_shift);
-    for (; taken != 0; taken &= taken - 1) {
+    self->next = first + (1u << shift);
+    while (taken != 0) {
         evc_port port = first + evc_lowest(taken);
+        evc_abi_u32 state;
 
-        if (!evc_may_run(self)) {
-            (void)set_rlx(guest, guest->pending, word, taken);
-            select_word(self, port);
-            self->next = port;
+        if (!EVC_LIKELY(evc_run(self, port, &ports[port], &state)))
+            evc_g_put_back(self, port, state);
+        taken &= taken - 1;
+        self->left--;
+        if (!EVC_LIKELY(evc_may_run(self))) {
+            if (taken != 0)
+                stop_at(self, word, taken);
             return;
         }
-        self->left--;
-        if (!evc_run(self, port, &state))
-            put_back(self, port, state);
-        if (self->settles)
-            (void)evc_g_settle_all(self);
     }
 }
 

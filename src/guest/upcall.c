@@ -22,6 +22,7 @@ void evc_g_account(struct evc_guest_vcpu *self, evc_port port, int result)
 {
     struct evc_guest_port *p = &self->guest->ports[port];
 
+    self->current = 0;
     if (result != EVC_GUEST_DONE) {
         evc_gptr_store_rlx(&p->spurious, evc_gptr_load_rlx(&p->spurious) + 1);
         evc_g_storm_spurious(self, port);
@@ -29,6 +30,24 @@ void evc_g_account(struct evc_guest_vcpu *self, evc_port port, int result)
         p->run = 0;
         p->level = 0;
     }
+    if (self->settles)
+        (void)evc_g_settle_all(self);
+}
+
+/*
+ * If the reason not to call it is over by now, whoever ended it may have looked
+ * before the event was back: it is ours to look again.
+ */
+void evc_g_put_back(struct evc_guest_vcpu *self, evc_port port,
+                    evc_abi_u32 state)
+{
+    if ((state & (EVC_STATE_BOUND | EVC_STATE_CLOSING)) != EVC_STATE_BOUND)
+        return;
+    if (evc_is_fifo(self->guest))
+        evc_g_fifo_give(self->guest, port);
+    else
+        evc_g_twolevel_give(self->guest, port);
+    evc_g_mask_follow(self, port); /* M2, M3 */
 }
 
 /* ---- the dispatcher ------------------------------------------------------------ */
@@ -46,6 +65,7 @@ static void serve(struct evc_guest_vcpu *self)
         evc_g_fifo_serve(self);
     else
         evc_g_twolevel_serve(self);
+    self->current = 0;
     evc_busy_end(self);
 }
 

@@ -45,6 +45,9 @@
 #define EVC_GUEST_WIDE(guest) ((void)(guest), 1)
 #endif
 
+#define EVC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define EVC_COLD      __attribute__((noinline, cold))
+
 #if __GCC_ATOMIC_INT_LOCK_FREE != 2
 #error "words of 32 bits must be lock-free"
 #endif

@@ -24,21 +24,23 @@ FAULTS = {
 }''',
         '''    return ready;
 }''',
-        '''        if (!evc_run(self, port, &state))
-            put_back(self, port, state);''',
-        '''        if (evc_run(self, port, &state))
-            clear_ar(guest, guest->pending, word, bit_of(guest, port));'''),
+        '''        if (!EVC_LIKELY(evc_run(self, port, &ports[port], &state)))
+            evc_g_put_back(self, port, state);''',
+        '''        if (evc_run(self, port, &ports[port], &state))
+            clear_ar(self->guest, self->guest->pending, word,
+                     bit_of(self->guest, port));'''),
     'clear after the handler, FIFO': (
         'fifo', 'fifo.c',
-        'evc_abi_u32 taken = is_ours(old) ? PENDING : 0;',
-        'evc_abi_u32 taken = 0;',
-        '''!evc_run(self, port, &state))
-        put_back(self, port, state);''',
-        '''evc_run(self, port, &state))
+        '*old & ~(LINKED | LINK | taken)', '*old & ~(LINKED | LINK)',
+        '''!EVC_LIKELY(evc_run(self, port, &guest->ports[port], &state)))
+        evc_g_put_back(self, port, state);''',
+        '''evc_run(self, port, &guest->ports[port], &state))
         evc_g32_clear_ar(&guest->events[port], PENDING);
-    (void)put_back;'''),
+'''),
     'ready is not read again': (
         'fifo', 'fifo.c',
+        '} while (evc_g32_load_rlx(&self->control[READY]) == 0 &&',
+        '} while (1 &&',
         'if (evc_g32_load_rlx(&self->control[READY]) != 0)',
         'if (self->ready == 0)'),
     'clear without an atomic, two-level': (
@@ -56,13 +58,11 @@ FAULTS = {
     }'''),
     'clear without an atomic, FIFO': (
         'fifo', 'fifo.c',
-        '''        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
-            return old;''',
-        '''        for (volatile int n = 0; n < 20; n++)
-            ;
-        *(volatile evc_abi_u32 *)&word->raw_ =
-            old & ~(LINKED | LINK | taken);
-        return old;'''),
+        'return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));',
+        '''for (volatile int n = 0; n < 20; n++)
+        ;
+    *(volatile evc_abi_u32 *)&word->raw_ = *old & ~(LINKED | LINK | taken);
+    return 1;'''),
     'unmask does not look at PENDING, two-level': (
         'twolevel', 'twolevel.c',
         'if (!is_pending_sc(guest, port))\n        return;',
@@ -93,7 +93,7 @@ FAULTS = {
         serve_word(self, word, from);''',
         '''        serve_word(self, word, from);
         (void)swap_acq(self->guest, (evc_abi_u8 *)self->info +
-                                        self->guest->sel_offset);
+                                        self->guest->sel_offset, 0, 0);
         if (from == 0)
             self->selected &= ~evc_bit(word);'''),
     'G2: the head is read before ready is taken': (
@@ -110,18 +110,23 @@ int evc_g_fifo_collect(''',
         'port = early[self->index][queue];'),
     'G4: the head is read without a ready bit': (
         'fifo', 'fifo.c',
-        'if (!(word & LINKED) || (word & LINK) == 0)', 'if (!(word & LINKED))'),
+        '            port = serve_event(self, queue, port);',
+        '''        {
+            evc_port was = port;
+
+            port = serve_event(self, queue, port);
+            if (port == 0 && first_of(self, queue) != was)
+                port = first_of(self, queue);
+        }'''),
     'G4: the link is read after the word is given back': (
         'fifo', 'fifo.c',
-        '''        if (evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken)))
-            return old;''',
-        '''        evc_abi_u32 before = old;
-        for (volatile int n = 0; n < 20; n++)
-            ;
-        if (before & LINK ? evc_g32_cas_ar(word, &old,
-                                old & ~(LINKED | LINK | taken))
-                          : (evc_g32_clear_ar(word, LINKED | LINK | taken), 1))
-            return before;'''),
+        'return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));',
+        '''for (volatile int n = 0; n < 20; n++)
+        ;
+    if (*old & LINK)
+        return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));
+    (void)evc_g32_clear_ar(word, LINKED | LINK | taken);
+    return 1;'''),
     'N1: nobody says what it is busy with, two-level': (
         'twolevel', 'twolevel.c',
         'evc_busy_begin(self, word + 1); /* N1, pairs with N4 */', ''),
@@ -141,13 +146,10 @@ int evc_g_fifo_collect(''',
             ;
         write_bit(self, port, runs);'''),
     'an event is not put back, two-level': (
-        'twolevel', 'twolevel.c',
-        '    evc_g_twolevel_give(self->guest, port);\n'
-        '    evc_g_mask_follow(self, port); /* M2, M3 */',
-        '    evc_g_mask_follow(self, port);'),
+        'twolevel', 'upcall.c',
+        'evc_g_twolevel_give(self->guest, port);', ';'),
     'an event is not put back, FIFO': (
-        'fifo', 'fifo.c',
-        '(void)evc_g32_set_rlx(&self->guest->events[port], PENDING);', ''),
+        'fifo', 'upcall.c', 'evc_g_fifo_give(self->guest, port);', ';'),
     # ---- others -------------------------------------------------------------------
     'a move does not wait': (
         'twolevel', 'settle.c',
@@ -156,14 +158,14 @@ int evc_g_fifo_collect(''',
     'a port has two owners': (
         'twolevel', 'twolevel.c',
         'if (theirs != 0) {', 'if (0) {',
-        'REASONS | EVC_STATE_VCPUS)) !=\n        (EVC_STATE_BOUND | self->index << EVC_STATE_VCPU))',
+        'REASONS | EVC_STATE_VCPUS)) !=\n        self->runs)',
         'REASONS)) !=\n        EVC_STATE_BOUND)', 'internal.h'),
     'the last queue first': (
         'fifo', 'fifo.c', 'EVC_LOWEST32(self->ready)',
         '31 - (unsigned)__builtin_clz(self->ready)'),
     'budget is cut without putting back': (
         'twolevel', 'twolevel.c',
-        '(void)set_rlx(guest, guest->pending, word, taken);', ''),
+        '(void)set_rlx(guest, guest->pending, word, rest);', ''),
 }
 
 FLAGS = ['-std=gnu11', '-O2', '-w', '-D_GNU_SOURCE', '-pthread']

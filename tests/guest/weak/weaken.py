@@ -20,8 +20,8 @@ ROWS = {
         'upcall.c', 'evc_g8_take_acq(self->info)',
         'evc_g8_take_rlx(self->info)'),
     'G2 take selector': (
-        'twolevel.c', 'evc_g64_swap_acq(WIDE(bits, 0), 0)',
-        'evc_g64_swap_rlx(WIDE(bits, 0), 0)'),
+        'twolevel.c', 'CHANGE(swap_acq)',
+        'CHANGE(swap_rlx)\n#define swap_acq swap_rlx'),
     'G2 take ready': (
         'fifo.c', 'evc_g32_swap_acq(&self->control[READY], 0)',
         'evc_g32_swap_rlx(&self->control[READY], 0)'),
@@ -32,8 +32,8 @@ ROWS = {
         'twolevel.c', 'clear_ar(guest, guest->pending, word_of(guest, port), bit)',
         'clear_rlx(guest, guest->pending, word_of(guest, port), bit)'),
     'G4, G5, N2 take event': (
-        'fifo.c', 'evc_g32_cas_ar(word, &old, old & ~(LINKED | LINK | taken))',
-        'evc_g32_cas_rlx(word, &old, old & ~(LINKED | LINK | taken))'),
+        'fifo.c', 'evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken))',
+        'evc_g32_cas_rlx(word, old, *old & ~(LINKED | LINK | taken))'),
     'G5 clear pending of one port': (
         'fifo.c', 'evc_g32_clear_ar(&guest->events[port], PENDING)',
         'evc_g32_clear_rlx(&guest->events[port], PENDING)'),
@@ -86,10 +86,8 @@ ROWS = {
         'set_rlx(guest, guest->mask, word_of(guest, port),'),
     'M3 the state is not looked at again': (
         'mask.c', 'while (runs != was);', 'while (0);'),
-    'M2, M3 nor after putting back, two-level': (
-        'twolevel.c', 'evc_g_mask_follow(self, port); /* M2, M3 */', ''),
-    'M2, M3 nor after putting back, FIFO': (
-        'fifo.c', 'evc_g_mask_follow(self, port); /* M2, M3 */', ''),
+    'M2, M3 nor after putting back': (
+        'upcall.c', 'evc_g_mask_follow(self, port); /* M2, M3 */', ''),
 }
 
 # Needed by the letter of C11, and not to be seen here, because
