@@ -169,39 +169,74 @@ int evc_port_counts(struct evc_domain *domain, evc_port port,
     return r;
 }
 
-/* Is this port now the other end of a channel to `peer`? */
-static bool is_from(const struct evc_domain *domain, uint32_t port,
-                    evc_domid peer)
+/* The ports of a bucket that are now other ends of channels to `peer`. */
+static uint64_t ports_from(const struct evc_bucket *bucket, evc_domid peer)
 {
-    uint64_t chan = evc_table_chan(&domain->table, port);
+    uint64_t from = 0;
 
-    return evc_chan_kind(chan) == EVC_INTERDOMAIN &&
-           evc_chan_domid(chan) == peer;
+    for (unsigned i = 0; i < EVC_BUCKET_PORTS; i++) {
+        uint64_t chan = evc_a64_load_acq(&bucket->chan[i]);
+
+        if (evc_chan_kind(chan) == EVC_INTERDOMAIN &&
+            evc_chan_domid(chan) == peer)
+            from |= UINT64_C(1) << i;
+    }
+    return from;
+}
+
+/* Add up these ports of one thread's block. */
+static void add_block(struct evc_counts *to, const struct block *block,
+                      uint64_t ports)
+{
+    for (; ports != 0; ports &= ports - 1) {
+        const evc_a64 *n = block->n[__builtin_ctzll(ports)];
+        const struct evc_counts one = {
+            evc_a64_load_rlx(&n[0]), evc_a64_load_rlx(&n[1]),
+            evc_a64_load_rlx(&n[2]), evc_a64_load_rlx(&n[3]),
+            evc_a64_load_rlx(&n[4])};
+
+        add(to, &one);
+    }
+}
+
+/* A bucket at a time: its blocks are many, and most of them not there. */
+static void add_bucket(struct evc_counts *to, const struct evc_bucket *bucket,
+                       evc_domid peer)
+{
+    struct evc_port_counters *counters = atomic_load(&bucket->counters);
+    uint64_t ports = ports_from(bucket, peer);
+
+    for (unsigned i = 0; counters && ports != 0 && i <= THREADS; i++) {
+        const struct block *block = atomic_load(&counters->block[i]);
+
+        if (block != NULL)
+            add_block(to, block, ports);
+    }
+}
+
+static struct evc_counts counts_of(const struct evc_domain *domain,
+                                   evc_domid peer)
+{
+    uint32_t valid = evc_table_valid(&domain->table);
+    struct evc_counts total = {0};
+
+    for (uint32_t p = 0; p < valid; p += EVC_BUCKET_PORTS)
+        add_bucket(&total, evc_table_bucket(&domain->table, p), peer);
+    for (struct evc_peer_total *t = domain->peers; t; t = t->next) {
+        if (t->peer == peer)
+            add(&total, &t->counts);
+    }
+    return total;
 }
 
 int evc_peer_counts(struct evc_domain *domain, evc_domid peer,
                     struct evc_counts *out)
 {
-    struct evc_counts total = {0};
     int r = -ENODATA;
 
     pthread_mutex_lock(&domain->lock);
     if (evc_is_counting(domain)) {
-        uint32_t port = 0;
-
-        while ((port = evc_table_next(&domain->table, port)) != 0) {
-            struct evc_counts one;
-
-            if (!is_from(domain, port, peer))
-                continue;
-            one = sum(evc_table_bucket(&domain->table, port), port, false);
-            add(&total, &one);
-        }
-        for (struct evc_peer_total *t = domain->peers; t; t = t->next) {
-            if (t->peer == peer)
-                add(&total, &t->counts);
-        }
-        *out = total;
+        *out = counts_of(domain, peer);
         r = 0;
     }
     pthread_mutex_unlock(&domain->lock);
