@@ -16,7 +16,7 @@
 #include "lines.h"
 
 /* Of the busy ports, how many a search looks at in either half of its turn. */
-#define LOOKS 1024u
+#define LOOKS 256u
 
 static struct evc_bucket *bucket_create(void)
 {
