@@ -221,6 +221,23 @@ static void search_on(struct scene *s)
         close_port(s->full, alloc_unbound(s->full, 4));
 }
 
+static void look_at_hostile(struct scene *s)
+{
+    struct evc_port_info info;
+
+    check(evc_port_info(s->full->domain, 0, &info), "evc_port_info");
+}
+
+static void change_abi_on(struct scene *s)
+{
+    double until = wall_ns() + 3e8;
+
+    while (wall_ns() < until) {
+        init_control(s->full, 0);
+        reset(s->full);
+    }
+}
+
 static void measure_hostile(struct scene *s)
 {
     offered = make_hostile(s);
@@ -229,6 +246,9 @@ static void measure_hostile(struct scene *s)
                   "bind and close, to a hostile domain, quiet");
     while_watched(s, join_hostile, search_on,
                   "bind and close, to one that searches");
+    reset(s->full);
+    while_watched(s, look_at_hostile, change_abi_on,
+                  "evc_port_info, of one that changes its ABI");
 }
 
 /* ---- waits for readers -------------------------------------------------- */

@@ -73,8 +73,8 @@ static double heap_bytes(void)
 
 static void add(struct samples *samples, double value)
 {
-    if (samples->n == ROUNDS_MAX)
-        full("rounds");
+    if (samples->n == SAMPLES_MAX)
+        full("samples");
     samples->value[samples->n++] = value;
 }
 
@@ -87,7 +87,7 @@ static int compare(const void *a, const void *b)
 
 double median(const struct samples *samples)
 {
-    double sorted[ROUNDS_MAX];
+    double sorted[SAMPLES_MAX];
 
     memcpy(sorted, samples->value, samples->n * sizeof(sorted[0]));
     qsort(sorted, samples->n, sizeof(sorted[0]), compare);
@@ -231,7 +231,8 @@ static void print_row(const struct row *row)
     double wall = median(&row->wall);
 
     printf("  %-40s %8s %9.2f %9.2f %9s %9s\n", row->what, commas(row->times),
-           wall / 1e6, median(&row->cpu) / 1e6, commas(wall / row->times),
+           wall / 1e6, median(&row->cpu) / 1e6,
+           commas(median(&row->cpu) / row->times),
            commas(median(&row->heap) / 1024));
 }
 

@@ -27,10 +27,10 @@ void latency(const char *what, unsigned *ns, size_t n);
 
 /* ---- the plot ----------------------------------------------------------- */
 
-enum { SERIES = 8, POINTS = 16, ROUNDS_MAX = 15 };
+enum { SERIES = 8, POINTS = 16, ROUNDS_MAX = 15, SAMPLES_MAX = 96 };
 
 struct samples {
-    double value[ROUNDS_MAX];
+    double value[SAMPLES_MAX];
     unsigned n;
 };
 
