@@ -91,7 +91,7 @@ static const struct argp_option choices[] = {
     {"width", OPTION_WIDTH, "BITS", 0,
      "Word size of every guest: 64 (as recorded) or 32", 0},
     {"guest", OPTION_GUEST, NULL, 0,
-     "Let libevc-guest dispatch in every upcall", 0},
+     "Let libevc-guest take and dispatch the events", 0},
     {"diff", OPTION_DIFF, NULL, 0,
      "Show every difference, not only the first of each file", 0},
     {"update", OPTION_UPDATE, NULL, 0,

@@ -323,6 +323,24 @@ int evc_guest_set_info(struct evc_guest_vcpu *self, evc_abi_u32 vcpu,
 int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
                        evc_abi_u64 until);
 
+/**
+ * evc_guest_dispatch_priority() - serve one queue of this vCPU, and no other
+ * @self:     the caller's vCPU, with upcalls disabled, as after the flag
+ * @priority: 0, the most urgent, to 15
+ * @max:      events to take at most; 0: no limit
+ *
+ * For a loop that polls what is urgent, and for tests and debuggers, which take
+ * event by event.  Handlers are called as evc_guest_dispatch() calls them; an
+ * event of a masked port leaves the queue and waits in its word, and counts too.
+ * upcall_pending is not cleared: what has set it is still to be dispatched.  It is
+ * set while the queue has more.  A call from inside a handler does nothing.
+ *
+ * Return: 1: the queue has more; 0: it has not; -EINVAL (no such queue);
+ *         -ENOSYS (two-level: it has no queues).
+ */
+int evc_guest_dispatch_priority(struct evc_guest_vcpu *self,
+                                evc_abi_u32 priority, evc_abi_u32 max);
+
 /** evc_guest_is_due() - is there a reason to dispatch on this vCPU? 1 or 0 */
 int evc_guest_is_due(struct evc_guest_vcpu *self);
 

@@ -77,6 +77,16 @@ int evc_g_fifo_collect(struct evc_guest_vcpu *self)
     return self->ready != 0;
 }
 
+static int collect_one(struct evc_guest_vcpu *self, unsigned queue)
+{
+    evc_abi_u32 bit = 1u << queue;
+
+    if (!(self->ready & bit) && (evc_g32_load_rlx(&self->control[READY]) & bit))
+        /* G2, pairs with F4 */
+        self->ready |= evc_g32_clear_ar(&self->control[READY], bit) & bit;
+    return (self->ready & bit) != 0;
+}
+
 static int is_ours(evc_abi_u32 word)
 {
     return (word & (PENDING | MASKED)) == PENDING;
@@ -195,4 +205,11 @@ void evc_g_fifo_serve(struct evc_guest_vcpu *self)
         if (evc_g32_load_rlx(&self->control[READY]) != 0)
             (void)evc_g_fifo_collect(self);
     }
+}
+
+int evc_g_fifo_serve_one(struct evc_guest_vcpu *self, unsigned queue)
+{
+    while (collect_one(self, queue) && evc_may_run(self))
+        serve_queue(self, queue);
+    return (self->ready & 1u << queue) != 0;
 }

@@ -203,6 +203,10 @@ EVC_HIDDEN int evc_g_fifo_collect(struct evc_guest_vcpu *self);
 EVC_HIDDEN void evc_g_twolevel_serve(struct evc_guest_vcpu *self);
 EVC_HIDDEN void evc_g_fifo_serve(struct evc_guest_vcpu *self);
 
+/* FIFO: both, of one queue. True: it has more. */
+EVC_HIDDEN int evc_g_fifo_serve_one(struct evc_guest_vcpu *self,
+                                    unsigned queue);
+
 /* The mask bit. Clearing it leaves no pending event unannounced. */
 EVC_HIDDEN void evc_g_twolevel_mask(struct evc_guest *guest, evc_port port);
 EVC_HIDDEN void evc_g_fifo_mask(struct evc_guest *guest, evc_port port);

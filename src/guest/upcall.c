@@ -107,6 +107,38 @@ int evc_guest_is_due(struct evc_guest_vcpu *self)
     return is_told(self) || has_work(self) || self->settles || self->holds;
 }
 
+/* Returns how many handlers may be called. */
+static evc_abi_u32 begin(struct evc_guest_vcpu *self, evc_abi_u32 max,
+                         evc_abi_u64 until)
+{
+    max = max ? max : ~(evc_abi_u32)0;
+    self->left = max;
+    self->until = self->guest->hooks->now ? until : 0;
+    return max;
+}
+
+/* An upcall that comes in between leaves its flag for us to see. */
+static void enter(struct evc_guest_vcpu *self)
+{
+    evc_g32_store_rlx(&self->active, 1);
+    SAME_VCPU_BARRIER();
+}
+
+static void leave(struct evc_guest_vcpu *self)
+{
+    SAME_VCPU_BARRIER();
+    evc_g32_store_rlx(&self->active, 0);
+    SAME_VCPU_BARRIER();
+}
+
+static int end(struct evc_guest_vcpu *self, evc_abi_u32 max, int more)
+{
+    self->taken += max - self->left;
+    if (more && self->info)
+        evc_g8_raise_rlx(self->info);
+    return more;
+}
+
 int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
                        evc_abi_u64 until)
 {
@@ -114,20 +146,33 @@ int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
 
     if (!evc_guest_is_due(self) || evc_g32_load_rlx(&self->active))
         return 0;
-    max = max ? max : ~(evc_abi_u32)0;
-    self->left = max;
-    self->until = self->guest->hooks->now ? until : 0;
+    max = begin(self, max, until);
     do {
-        evc_g32_store_rlx(&self->active, 1);
-        SAME_VCPU_BARRIER();
+        enter(self);
         more = pass(self);
-        SAME_VCPU_BARRIER();
-        /* An upcall that found us active has left its flag for us to see. */
-        evc_g32_store_rlx(&self->active, 0);
-        SAME_VCPU_BARRIER();
+        leave(self);
     } while (!more && is_told(self));
-    self->taken += max - self->left;
-    if (more && self->info)
-        evc_g8_raise_rlx(self->info);
-    return more;
+    return end(self, max, more);
+}
+
+int evc_guest_dispatch_priority(struct evc_guest_vcpu *self,
+                                evc_abi_u32 priority, evc_abi_u32 max)
+{
+    int more;
+
+    if (!evc_is_fifo(self->guest))
+        return -XEN_ENOSYS;
+    if (priority >= EVC_GUEST_QUEUES)
+        return -XEN_EINVAL;
+    if (evc_g32_load_rlx(&self->active))
+        return 0;
+    max = begin(self, max, 0);
+    enter(self);
+    evc_g_storm_release(self);
+    more = evc_g_fifo_serve_one(self, priority);
+    self->current = 0;
+    evc_busy_end(self);
+    (void)evc_g_settle_all(self);
+    leave(self);
+    return end(self, max, more);
 }

@@ -3,7 +3,7 @@
  * The library's dispatcher in the place of the interpreter: `handle`, `upcall`
  * and `consume` as a guest with libevc-guest would do them.
  *
- * A stand-in guest has every port bound to a handler that prints its number.
+ * A stand-in guest has every port bound to a handler that notes its number.
  * What the domain shares with its host is copied into the stand-in's memory, the
  * dispatcher runs there, and what it has changed is copied back; nobody else
  * runs meanwhile.
@@ -17,7 +17,8 @@
 
 #include "script.h"
 
-#define PORTS 131072u
+#define PORTS          131072u
+#define UPCALL_PENDING EVC_ABI_VCPU_INFO_UPCALL_PENDING
 
 struct stand_in {
     uint8_t events[EVC_GUEST_EVENT_BYTES(PORTS)];
@@ -27,7 +28,9 @@ struct stand_in {
     struct evc_guest guest;
     uint32_t before[PORTS]; /* event words as they were copied in */
     struct evc_script *script;
-    evc_port bound; /* ports up to this one have their handler */
+    evc_port bound;  /* ports up to this one have their handler */
+    evc_port called; /* whose handler was called last */
+    bool prints;     /* do handlers print their numbers? */
 };
 
 static struct stand_in *stand_ins[2][2]; /* by width, by ABI */
@@ -47,18 +50,20 @@ static int answer(void *data, evc_abi_u32 vcpu, evc_abi_u32 nr,
     return 0;
 }
 
-static int print(struct evc_guest_vcpu *self, evc_port port, void *data)
+static int note(struct evc_guest_vcpu *self, evc_port port, void *data)
 {
     struct stand_in *stand_in = data;
 
     (void)self;
-    evc_trace_add(stand_in->script->trace, " %u", port);
+    stand_in->called = port;
+    if (stand_in->prints)
+        evc_trace_add(stand_in->script->trace, " %u", port);
     return EVC_GUEST_DONE;
 }
 
 static void bind_below(struct stand_in *stand_in, evc_port end)
 {
-    const struct evc_guest_binding how = {.handler = print, .data = stand_in};
+    const struct evc_guest_binding how = {.handler = note, .data = stand_in};
 
     while (stand_in->bound + 1 < end)
         if (evc_guest_bind_ipi(&stand_in->vcpu, &how) < 0)
@@ -194,12 +199,38 @@ void evc_dispatch_scan(struct evc_script *script)
     evc_trace_add(script->trace, " ports");
     if (!dom->fifo.on || evc_state_control(dom, script->vcpu)) {
         copy(stand_in, script, true);
-        stand_in->shared[EVC_ABI_VCPU_INFO_UPCALL_PENDING] = 1;
+        stand_in->shared[UPCALL_PENDING] = 1;
         stand_in->vcpu.next = 0; /* the statement begins with port 0 */
+        stand_in->prints = true;
         while (evc_guest_dispatch(&stand_in->vcpu, 0, 0))
             ;
         copy(stand_in, script, false);
     }
-    dom->vcpu_info[script->vcpu][EVC_ABI_VCPU_INFO_UPCALL_PENDING] = 0;
+    dom->vcpu_info[script->vcpu][UPCALL_PENDING] = 0;
     evc_trace_raw(script->trace, "\n", 1);
+}
+
+/*
+ * The statement asks for a queue without a look at its ready bit, and leaves the
+ * bit and the upcall flag as they are.
+ */
+uint32_t evc_dispatch_consume(struct evc_script *script, unsigned queue)
+{
+    struct stand_in *stand_in = stand_in_for(script);
+    struct evc_dom *dom = evc_script_dom(script);
+    struct evtchn_fifo_control_block *control =
+        evc_state_control(dom, script->vcpu);
+    uint32_t ready = control->ready;
+    uint8_t flag = dom->vcpu_info[script->vcpu][UPCALL_PENDING];
+
+    copy(stand_in, script, true);
+    stand_in->vcpu.ready = UINT32_C(1) << queue;
+    stand_in->called = 0;
+    stand_in->prints = false;
+    (void)evc_guest_dispatch_priority(&stand_in->vcpu, queue, 1);
+    stand_in->vcpu.ready = 0;
+    copy(stand_in, script, false);
+    control->ready = ready;
+    dom->vcpu_info[script->vcpu][UPCALL_PENDING] = flag;
+    return stand_in->called;
 }

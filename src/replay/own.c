@@ -54,10 +54,26 @@ static void port_flag(struct evc_script *script, bool mask, bool set)
 
 /* ---- queues ------------------------------------------------------------- */
 
+/* Is it to be dispatched? */
+static bool is_due(uint32_t word)
+{
+    return (word & (PENDING | MASKED)) == PENDING;
+}
+
 /* Give up an event's link: returns the port it pointed at. */
 static uint32_t unlink_word(uint32_t *word)
 {
     return __atomic_fetch_and(word, ~(LINKED | LINK), __ATOMIC_SEQ_CST) & LINK;
+}
+
+/* What a guest takes for the first event of a queue, 0: nothing. */
+static uint32_t first_of(struct evc_dom *dom, unsigned vcpu, unsigned queue)
+{
+    uint32_t port = dom->fifo.head[vcpu][queue];
+
+    if (!port)
+        port = evc_state_control(dom, vcpu)->head[queue];
+    return evc_state_word(dom, port) ? port : 0;
 }
 
 /*
@@ -67,36 +83,51 @@ static uint32_t unlink_word(uint32_t *word)
 static uint32_t consume(struct evc_dom *dom, unsigned vcpu, unsigned queue,
                         uint32_t *was)
 {
-    const struct evtchn_fifo_control_block *block =
-        evc_state_control(dom, vcpu);
-    uint32_t port = dom->fifo.head[vcpu][queue];
-    uint32_t *word;
+    uint32_t port = first_of(dom, vcpu, queue);
+    uint32_t *word = evc_state_word(dom, port);
 
     if (!port)
-        port = block->head[queue];
-    word = evc_state_word(dom, port);
-    if (!port || !word)
         return 0;
     *was = *word;
     dom->fifo.head[vcpu][queue] = unlink_word(word);
-    if ((*was & PENDING) && !(*was & MASKED))
+    if (is_due(*was))
         set_bits(word, PENDING, false);
+    return port;
+}
+
+/*
+ * The same by libevc-guest, but for a port that is not LINKED: the statement
+ * takes it all the same, and the library leaves alone what is on no queue.
+ */
+static uint32_t consume_either(struct evc_script *script, unsigned queue,
+                               uint32_t *was)
+{
+    struct evc_dom *dom = evc_script_dom(script);
+    uint32_t port = first_of(dom, script->vcpu, queue), called;
+    const uint32_t *word = evc_state_word(dom, port);
+
+    if (!script->guest || (port && !(*word & LINKED)))
+        return consume(dom, script->vcpu, queue, was);
+    *was = port ? *word : 0;
+    called = evc_dispatch_consume(script, queue);
+    if (called != (is_due(*was) ? port : 0))
+        evc_trace_add(script->trace, "! libevc-guest called handler %u\n",
+                      called);
     return port;
 }
 
 static void consume_statement(struct evc_script *script)
 {
     unsigned queue = evc_script_number(script, "priority", 7) & 15;
-    struct evc_dom *dom = evc_script_dom(script);
     uint32_t was = 0, port;
 
     if (script->failed)
         return;
-    if (!evc_state_control(dom, script->vcpu)) {
+    if (!evc_state_control(evc_script_dom(script), script->vcpu)) {
         evc_trace_add(script->trace, "= no control block\n");
         return;
     }
-    port = consume(dom, script->vcpu, queue, &was);
+    port = consume_either(script, queue, &was);
     if (!port) {
         evc_trace_add(script->trace, "= empty\n");
         return;
@@ -180,7 +211,7 @@ static void scan_fifo(struct evc_script *script)
         unsigned queue = (unsigned)__builtin_ctz(ready & ALL_QUEUES);
         uint32_t was = 0, port = consume(dom, script->vcpu, queue, &was);
 
-        if (port && (was & PENDING) && !(was & MASKED))
+        if (port && is_due(was))
             evc_trace_add(script->trace, " %u", port);
         if (!dom->fifo.head[script->vcpu][queue])
             ready &= ~(UINT32_C(1) << queue);

@@ -89,13 +89,16 @@ void evc_batch_multicall(struct evc_script *script, unsigned at);
 void evc_batch_ports(struct evc_script *script);
 bool evc_own_statement(struct evc_script *script, const char *verb);
 void evc_own_scan(struct evc_script *script);
-
-/* ---- dispatch.c ---------------------------------------------------------- */
-
-/* The same, by libevc-guest's dispatcher. */
-void evc_dispatch_scan(struct evc_script *script);
 bool evc_outside_statement(struct evc_script *script, const char *verb);
 bool evc_admin_statement(struct evc_script *script, const char *verb);
+
+/* ---- dispatch.c: libevc-guest ------------------------------------------- */
+
+/* evc_own_scan(), by its dispatcher. */
+void evc_dispatch_scan(struct evc_script *script);
+
+/* One event off a queue: the port whose handler was called, or 0. */
+uint32_t evc_dispatch_consume(struct evc_script *script, unsigned queue);
 
 /* ---- state.c ------------------------------------------------------------ */
 

@@ -35,12 +35,13 @@
 
 #include "side.h"
 
-#define CHANNELS 64u
-#define SPARSE   20u /* from here on: a word of the bitmap each */
-#define ORDERED  40u /* from here on: sender 0 in this order, never touched */
-#define URGENT   (CHANNELS - 1)
-#define OPERATOR 2u
-#define BINDINGS 1024u /* of a channel, used in turn */
+#define CHANNELS     64u
+#define SPARSE       20u /* from here on: a word of the bitmap each */
+#define ORDERED      40u /* from here on: sender 0 in this order, never touched */
+#define URGENT       (CHANNELS - 1)
+#define OPERATOR     2u
+#define URGENT_QUEUE 2u
+#define BINDINGS     1024u /* of a channel, used in turn */
 
 struct channel;
 
@@ -273,7 +274,7 @@ static void open_channel(struct channel *channel)
     channel->binding = calloc(BINDINGS, sizeof(*channel->binding));
     bind_again(&a->vcpu[0], channel, i < ORDERED ? i % 2 : 0);
     if (is_fifo && i == URGENT)
-        evc_guest_set_priority(&a->vcpu[0], channel->here, 2);
+        evc_guest_set_priority(&a->vcpu[0], channel->here, URGENT_QUEUE);
 }
 
 /* ---- senders ----------------------------------------------------------------------- */
@@ -364,11 +365,15 @@ static void *dispatcher(void *number)
 {
     struct evc_guest_vcpu *self = &a->vcpu[(uintptr_t)number];
     uint64_t seed = (uintptr_t)number + 1;
+    bool watches_order = number == NULL;
 
     while (atomic_load(&phase) != 2) {
         uint32_t budget = pick(&seed) % 8 ? 0 : pick(&seed) % 32 + 1;
         uint64_t before = self->taken;
 
+        if (is_fifo && pick(&seed) % 16 == 0)
+            (void)evc_guest_dispatch_priority(
+                self, watches_order ? URGENT_QUEUE : pick(&seed) % 16, budget);
         (void)evc_guest_dispatch(self, budget, 0);
         atomic_fetch_add_explicit(&calls, self->taken - before,
                                   memory_order_relaxed);
