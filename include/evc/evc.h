@@ -332,7 +332,8 @@ int evc_domain_shutdown(struct evc_domain *domain, uint32_t reason);
  * at other offsets of the same page; no bit is moved.
  *
  * Return: 0; -EBUSY (FIFO mode, or a port is open that the new layout cannot
- *         name); -EINVAL (no such layout).
+ *         name, or a vcpu_info was moved to where the new one could not be);
+ *         -EINVAL (no such layout); -ENOMEM.
  */
 int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout);
 

@@ -231,6 +231,20 @@ static bool fits(struct evc_domain *domain, uint32_t ports)
     return true;
 }
 
+/* Moved ones stay where they are: that must be a good place there, too. */
+static bool infos_fit(const struct evc_domain *domain,
+                      const struct evc_shape *shape)
+{
+    for (unsigned v = 0; v < domain->vcpus; v++) {
+        const uint8_t *page = domain->vcpu[v].info_page;
+        const uint8_t *info = atomic_load(&domain->info[v]);
+
+        if (page != NULL && !evc_info_fits(shape, (uint64_t)(info - page)))
+            return false;
+    }
+    return true;
+}
+
 /* vcpu_info of vCPUs that have not moved theirs is where the layout says. */
 static void place_infos(struct evc_domain *domain,
                         const struct evc_shape *shape)
@@ -257,7 +271,8 @@ int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout)
     next = evc_delivery_create(domain, shape, NULL);
     if (next == NULL)
         r = -ENOMEM;
-    else if (old->fifo != NULL || !fits(domain, shape->ports))
+    else if (old->fifo != NULL || !fits(domain, shape->ports) ||
+             !infos_fit(domain, shape))
         r = -EBUSY;
     if (r == 0) {
         place_infos(domain, shape);

@@ -79,12 +79,16 @@ void evc_vcpu_set_online(struct evc_domain *domain, uint32_t vcpu, bool online)
 
 /* ---- moving vcpu_info --------------------------------------------------- */
 
+bool evc_info_fits(const struct evc_shape *shape, uint64_t offset)
+{
+    return offset <= EVC_PAGE_SIZE - shape->info_size &&
+           offset % (shape->wide ? 8 : 4) == 0;
+}
+
 static int check_place(const struct evc_vcpu *vcpu, uint32_t self,
                        const struct evc_shape *shape, uint32_t offset)
 {
-    uint32_t word = shape->wide ? 8 : 4;
-
-    if (offset > EVC_PAGE_SIZE - shape->info_size || offset % word != 0)
+    if (!evc_info_fits(shape, offset))
         return -ENXIO;
     if (vcpu->info_page != NULL)
         return -EINVAL;

@@ -13,6 +13,8 @@ int evc_vcpus_create(struct evc_domain *domain);
 void evc_vcpus_destroy(struct evc_domain *domain);
 int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
                            uint32_t offset);
+/* May a vcpu_info of that shape lie at this offset of a page? */
+bool evc_info_fits(const struct evc_shape *shape, uint64_t offset);
 /* One writer at a time: under the domain's lock, or before it is known. */
 void evc_time_write(struct evc_vcpu *vcpu);
 

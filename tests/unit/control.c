@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <evc/abi/vcpu.h>
+
 static bool in_fifo(struct guest *g)
 {
     struct evc_domain_info info;
@@ -367,6 +369,39 @@ static void test_layout_that_cannot_name_an_open_port_is_EBUSY(void **state)
     assert_int_equal(evc_bind_static(w->d1->dom, 1024, 2), -XEN_ENOSPC);
 }
 
+static void register_at(struct guest *g, uint32_t offset)
+{
+    struct vcpu_register_vcpu_info arg = {.mfn = 9, .offset = offset};
+
+    put(g, SCRATCH, &arg, sizeof(arg));
+    assert_int_equal(hypercall(g, 1, __HYPERVISOR_vcpu_op,
+                               VCPUOP_register_vcpu_info, 1, SCRATCH),
+                     0);
+}
+
+static void
+test_layout_that_a_moved_info_is_misaligned_for_is_EBUSY(void **state)
+{
+    struct guest *g = guest_create(
+        *state, (struct guest_config){.id = 7, .layout = EVC_LAYOUT_X86_32});
+
+    register_at(g, 52); /* a selector of 64 bits would cross a cache line */
+    assert_int_equal(evc_domain_set_layout(g->dom, EVC_LAYOUT_X86_64),
+                     -XEN_EBUSY);
+    assert_int_equal(evc_domain_set_layout(g->dom, EVC_LAYOUT_X86_32), 0);
+}
+
+static void test_layout_that_a_moved_info_has_no_room_for_is_EBUSY(void **state)
+{
+    struct guest *g = guest_create(
+        *state, (struct guest_config){.id = 7, .layout = EVC_LAYOUT_ARM});
+
+    register_at(g, PAGE - 48); /* its info is the shortest */
+    assert_int_equal(evc_domain_set_layout(g->dom, EVC_LAYOUT_X86_64),
+                     -XEN_EBUSY);
+    evc_vcpu_update_time(g->dom, 1);
+}
+
 static void test_layout_in_fifo_mode_is_EBUSY(void **state)
 {
     struct world *w = *state;
@@ -428,6 +463,8 @@ int main(void)
         TEST_417(test_saved_event_outlives_its_raising_in_xen),
         TEST(test_layout_changes_where_bits_are),
         TEST(test_layout_that_cannot_name_an_open_port_is_EBUSY),
+        TEST(test_layout_that_a_moved_info_is_misaligned_for_is_EBUSY),
+        TEST(test_layout_that_a_moved_info_has_no_room_for_is_EBUSY),
         TEST(test_layout_in_fifo_mode_is_EBUSY),
         TEST(test_unknown_layout_is_EINVAL),
         TEST(test_layout_moves_no_bit),
