@@ -83,17 +83,33 @@ static uint64_t next_deadline(const struct evc_engine *engine)
 
 /* ---- setting ------------------------------------------------------------ */
 
-/* The next deadline was `before`: tell whoever keeps the alarm. */
+/* Whoever keeps the alarm. */
+static void alarm_at(struct evc_engine *engine, uint64_t deadline)
+{
+    if (engine->ops.timer != NULL)
+        engine->ops.timer(engine->host, deadline);
+    else
+        evc_service_alarm(engine, deadline);
+}
+
+/* The next deadline was `before`: tell if it is another one now. */
 static void tell(struct evc_engine *engine, uint64_t before)
 {
     uint64_t next = next_deadline(engine);
 
-    if (next == before)
-        return;
-    if (engine->ops.timer != NULL)
-        engine->ops.timer(engine->host, next);
-    else
-        evc_service_alarm(engine, next);
+    if (next != before)
+        alarm_at(engine, next);
+}
+
+/*
+ * What should have fired long ago is due now, and not before what others have
+ * been waiting for: a guest cannot push in by naming an early time.
+ */
+static uint64_t not_before_now(struct evc_engine *engine, uint64_t deadline)
+{
+    uint64_t now = deadline != 0 ? evc_engine_now(engine) : 0;
+
+    return deadline < now ? now : deadline;
 }
 
 /* `deadline` 0 stops it. */
@@ -105,6 +121,7 @@ int evc_timer_set(struct evc_vcpu *vcpu, enum evc_timer_kind kind,
     uint64_t before;
     int r = 0;
 
+    deadline = not_before_now(engine, deadline);
     if (deadline != 0 && engine->ops.timer == NULL)
         r = evc_service_start(engine);
     if (r < 0)
@@ -153,23 +170,57 @@ static struct evc_vcpu *pop_due(struct evc_engine *engine, uint64_t now)
     return t->vcpu;
 }
 
+/* Fire one timer. False: none is due. */
+static bool fire(struct evc_engine *engine, uint64_t now)
+{
+    struct evc_vcpu *vcpu;
+    uint64_t before;
+
+    evc_rcu_lock(); /* keeps the vCPU until its VIRQ is raised */
+    pthread_mutex_lock(&engine->timers);
+    before = next_deadline(engine);
+    vcpu = pop_due(engine, now);
+    tell(engine, before);
+    pthread_mutex_unlock(&engine->timers);
+    if (vcpu != NULL)
+        (void)evc_raise_vcpu_virq(vcpu->domain, vcpu->id, VIRQ_TIMER);
+    evc_rcu_unlock();
+    return vcpu != NULL;
+}
+
+static uint32_t how_many(struct evc_engine *engine)
+{
+    uint32_t n;
+
+    pthread_mutex_lock(&engine->timers);
+    n = engine->heap_size;
+    pthread_mutex_unlock(&engine->timers);
+    return n;
+}
+
+/* What comes next; what is due by now and was not fired is not forgotten. */
+static uint64_t look_ahead(struct evc_engine *engine, uint64_t now)
+{
+    uint64_t next;
+
+    pthread_mutex_lock(&engine->timers);
+    next = next_deadline(engine);
+    if (next != 0 && next <= now)
+        alarm_at(engine, next);
+    pthread_mutex_unlock(&engine->timers);
+    return next;
+}
+
+/*
+ * No more than there are: guests may set theirs again as fast as they fire, and
+ * those are for the next call.
+ */
 uint64_t evc_timers_run(struct evc_engine *engine)
 {
     uint64_t now = evc_engine_now(engine);
-    struct evc_vcpu *vcpu;
-    uint64_t next, before;
+    uint32_t left = how_many(engine);
 
-    evc_rcu_lock(); /* keeps the vCPU until its VIRQ is raised */
-    do {
-        pthread_mutex_lock(&engine->timers);
-        before = next_deadline(engine);
-        vcpu = pop_due(engine, now);
-        next = next_deadline(engine);
-        tell(engine, before);
-        pthread_mutex_unlock(&engine->timers);
-        if (vcpu != NULL)
-            (void)evc_raise_vcpu_virq(vcpu->domain, vcpu->id, VIRQ_TIMER);
-    } while (vcpu != NULL);
-    evc_rcu_unlock();
-    return next;
+    while (left > 0 && fire(engine, now))
+        left--;
+    return look_ahead(engine, now);
 }

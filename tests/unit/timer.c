@@ -211,6 +211,73 @@ static void test_embedder_is_told_when_the_next_deadline_changes(void **state)
     assert_int_equal(w->deadline, 50 * MS);
 }
 
+/* d1 sets its timer again, long past, whenever it has fired. */
+static unsigned fired, fired_before_d2;
+
+static void set_again(void *dom, uint32_t vcpu)
+{
+    struct guest *g = dom;
+
+    g->kicks[vcpu]++;
+    if (g == g->world->d2)
+        fired_before_d2 = fired;
+    if (g != g->world->d1 || ++fired >= 10000)
+        return;
+    (void)take(g, vcpu);
+    (void)set_timer(g, vcpu, 1); /* as another thread of it might */
+}
+
+/*
+ * A world of its own, whose guests are kicked there.  A vCPU that is kicked
+ * makes a hypercall at once, on the thread that raises the event: the worst
+ * that a guest of several vCPUs could do.
+ */
+static struct world *world_of_impatience(void)
+{
+    struct world *w = world_create((struct world_config){0});
+    struct evc_ops ops = world_ops((struct world_config){0});
+
+    ops.kick = set_again;
+    evc_engine_destroy(w->engine);
+    assert_int_equal(evc_engine_create(&ops, w, EVC_COMPAT_DEFAULT, &w->engine),
+                     0);
+    w->d1 = guest_create(w, (struct guest_config){.id = 1});
+    w->d2 = guest_create(w, (struct guest_config){.id = 2});
+    bind_virq(w->d1, VIRQ_TIMER, 0);
+    bind_virq(w->d2, VIRQ_TIMER, 0);
+    fired = 0;
+    return w;
+}
+
+static void test_run_ends_although_a_guest_sets_its_timer_again(void **state)
+{
+    struct world *w = world_of_impatience();
+
+    (void)state;
+    w->now = 5 * MS;
+    set_timer(w->d1, 0, 1);
+    (void)evc_timers_run(w->engine);
+    assert_in_range(fired, 1, 10);
+    assert_true(w->deadline != 0); /* and it is not forgotten */
+    (void)evc_timers_run(w->engine);
+    assert_in_range(fired, 2, 20);
+    assert_true(world_destroy(w));
+}
+
+static void test_time_long_past_is_not_before_what_others_wait_for(void **state)
+{
+    struct world *w = world_of_impatience();
+
+    (void)state;
+    set_timer(w->d2, 0, 4 * MS);
+    w->now = 5 * MS;
+    set_timer(w->d1, 0, 1);
+    (void)evc_timers_run(w->engine);
+    assert_int_equal(take(w->d2, 0).count, 1);
+    assert_int_equal(fired_before_d2, 0);
+    assert_true(world_destroy(w));
+}
+
 static void test_unbound_timer_fires_for_nobody(void **state)
 {
     struct world *w = *state;
@@ -273,6 +340,9 @@ int main(void)
         TEST(test_both_timers_of_a_vcpu_run),
         TEST(test_many_timers_fire_in_the_order_of_time),
         TEST(test_embedder_is_told_when_the_next_deadline_changes),
+        cmocka_unit_test(test_run_ends_although_a_guest_sets_its_timer_again),
+        cmocka_unit_test(
+            test_time_long_past_is_not_before_what_others_wait_for),
         TEST(test_unbound_timer_fires_for_nobody),
         TEST(test_kill_stops_timers),
         TEST(test_timer_set_while_dying_is_gone_with_the_domain),
