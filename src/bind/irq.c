@@ -7,15 +7,11 @@
 
 /* ---- virtual ------------------------------------------------------------ */
 
-/* Under engine.admin: nobody hands the VIRQ over meanwhile. */
 static int bind_virq(struct evc_domain *caller, uint32_t virq, uint32_t vcpu)
 {
     evc_a32 *bound = &caller->vcpu[vcpu].virq_port[virq];
     int port;
 
-    if (evc_virq_is_global(virq) && !evc_virq_is_handler(caller, virq) &&
-        !evc_is_xen_417(caller->engine))
-        return -EBUSY;
     pthread_mutex_lock(&caller->lock);
     port = evc_a32_load_rlx(bound) != 0 ? -EEXIST : evc_port_lowest(caller);
     if (port >= 0) {
@@ -24,6 +20,30 @@ static int bind_virq(struct evc_domain *caller, uint32_t virq, uint32_t vcpu)
         evc_a32_store_sc(bound, (uint32_t)port);
     }
     pthread_mutex_unlock(&caller->lock);
+    return port;
+}
+
+/* Is it one domain's at a time, to bind? As Xen 4.17 has it, everybody may. */
+static bool is_exclusive(const struct evc_domain *caller, uint32_t virq)
+{
+    return evc_virq_is_global(virq) && !evc_is_xen_417(caller->engine);
+}
+
+/*
+ * Under engine.admin, so that nobody hands the VIRQ over meanwhile.  That lock
+ * is everybody's: who is not the handler does not get as far as to take it and
+ * then wait for the lock of a domain that takes its time.
+ */
+static int bind_handled(struct evc_domain *caller, uint32_t virq, uint32_t vcpu)
+{
+    int port = -EBUSY;
+
+    if (!evc_virq_is_handler(caller, virq))
+        return port;
+    pthread_mutex_lock(&caller->engine->admin);
+    if (evc_virq_is_handler(caller, virq))
+        port = bind_virq(caller, virq, vcpu);
+    pthread_mutex_unlock(&caller->engine->admin);
     return port;
 }
 
@@ -38,9 +58,9 @@ int evc_op_bind_virq(struct evc_domain *caller, struct evtchn_bind_virq *arg)
     if (arg->vcpu >= caller->vcpus)
         return -ENOENT;
 
-    pthread_mutex_lock(&caller->engine->admin);
-    port = bind_virq(caller, arg->virq, arg->vcpu);
-    pthread_mutex_unlock(&caller->engine->admin);
+    port = is_exclusive(caller, arg->virq)
+               ? bind_handled(caller, arg->virq, arg->vcpu)
+               : bind_virq(caller, arg->virq, arg->vcpu);
     if (port < 0)
         return port;
     arg->port = (uint32_t)port;

@@ -50,6 +50,79 @@ static void test_global_virq_is_bound_by_its_handler_only(void **state)
     assert_int_equal(evc_set_virq_handler(w->d2->dom, VIRQ_CONSOLE), 0);
 }
 
+/* ---- a domain whose lock is taken --------------------------------------- */
+
+static _Atomic bool mapping, others_are_done, gave_up;
+
+/* A host whose answer takes as long as it takes others. */
+static int map_slowly(void *dom, uint64_t gfn, void **page)
+{
+    struct guest *g = dom;
+
+    mapping = true;
+    for (int i = 0; i < 30000 && !others_are_done; i++)
+        nap(1000);
+    gave_up = gave_up || !others_are_done;
+    *page = at(g, gfn * PAGE);
+    return 0;
+}
+
+static void never_unmap(void *dom, uint64_t gfn, void *page)
+{
+    (void)dom;
+    (void)gfn;
+    (void)page;
+}
+
+static void enter_fifo_slowly(struct crew *crew, uint64_t *dice)
+{
+    (void)raw_init_control(crew->w->d1, BLOCK_FRAME, 0, 0);
+    (void)reset(crew->w->d1, DOMID_SELF);
+    (void)dice;
+}
+
+static void bind_meanwhile(struct crew *crew, uint64_t *dice)
+{
+    while (!mapping && !crew->stop)
+        nap(100);
+    (void)bind_virq(crew->w->d1, VIRQ_TIMER, 0);
+    (void)bind_virq(crew->w->d1, VIRQ_CONSOLE, 0);
+    (void)dice;
+}
+
+/* Neither a domain that binds a VIRQ, nor one that comes, waits for d1. */
+static void test_guest_that_waits_to_bind_a_virq_holds_up_no_other(void **state)
+{
+    struct world *w = world_create((struct world_config){0});
+    struct evc_ops ops = world_ops((struct world_config){0});
+    struct crew crew = {.w = w};
+
+    (void)state;
+    ops.map = map_slowly;
+    ops.unmap = never_unmap;
+    evc_engine_destroy(w->engine);
+    assert_int_equal(evc_engine_create(&ops, w, 0, &w->engine), 0);
+    w->d0 = guest_create(w, (struct guest_config){.id = 0});
+    w->d1 = guest_create(w, (struct guest_config){.id = 1});
+    mapping = others_are_done = gave_up = false;
+    crew_add(&crew, enter_fifo_slowly);
+    crew_add(&crew, bind_meanwhile);
+    crew_start(&crew);
+    while (!mapping)
+        nap(100);
+    nap(20000); /* let the other one get as far as it can */
+    (void)bind_virq(w->d0, VIRQ_CONSOLE, 0);
+    (void)guest_create(w, (struct guest_config){.id = 2});
+    others_are_done = true;
+    crew_stop(&crew);
+    assert_false(gave_up);
+    assert_int_equal(state_of(w->d0, 1), EVTCHNSTAT_virq);
+    assert_int_equal(w->guests, 3);
+    assert_true(world_destroy(w));
+}
+
+/* ---- handing over ------------------------------------------------------- */
+
 static void hand_over(struct crew *crew, uint64_t *dice)
 {
     struct guest *to = roll(dice, 2) ? crew->w->d1 : crew->w->d2;
@@ -228,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_bind_virq_without_ports_leaves_the_owner_alone),
         TEST(test_global_virq_is_bound_by_its_handler_only),
+        cmocka_unit_test(
+            test_guest_that_waits_to_bind_a_virq_holds_up_no_other),
         TEST(test_global_virq_is_handed_over_under_raisers),
         TEST(test_bound_global_virq_is_its_handlers),
         TEST(test_host_consumer_is_called_without_locks),
