@@ -256,8 +256,6 @@ struct entry {
     uint64_t op, args[6];
 };
 
-/* ---- multicall ---------------------------------------------------------- */
-
 static int read_entry(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
                       size_t word, struct entry *entry)
 {
@@ -284,6 +282,22 @@ static int write_result(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
                        word == 8 ? (void *)&result : &narrow, word);
 }
 
+/*
+ * Of a list of millions, every so often: is it worth going on?  Whoever has
+ * killed the domain waits for its vCPUs to come back.
+ */
+static bool is_over(struct evc_domain *domain, uint32_t done)
+{
+    bool dying = false;
+
+    if (done % 64 == 63) {
+        pthread_mutex_lock(&domain->lock);
+        dying = domain->dying;
+        pthread_mutex_unlock(&domain->lock);
+    }
+    return dying;
+}
+
 /* Each readable entry is run; a list that ends early ends the call. */
 static int64_t multicall(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
                          uint32_t calls)
@@ -295,6 +309,8 @@ static int64_t multicall(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
         struct entry entry;
         int64_t result = -EINVAL;
 
+        if (is_over(domain, i))
+            return -EINVAL;
         r = read_entry(domain, vcpu, at, word, &entry);
         if (r < 0)
             break;

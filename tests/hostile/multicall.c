@@ -212,6 +212,32 @@ test_guest_that_is_killed_by_an_entry_gets_its_other_answers(void **state)
     evc_engine_destroy(engine);
 }
 
+/* Of a long list it gets no more than some. */
+static void test_killed_guests_list_of_thousands_ends(void **state)
+{
+    const unsigned entries = 3000;
+    struct world *w = *state;
+    struct evc_ops ops = world_ops((struct world_config){0});
+    struct guest *g = w->d1;
+    struct evc_domain_config config =
+        guest_domain_config(g, (struct guest_config){.id = 3});
+    struct evc_domain *usual = g->dom;
+    struct evc_engine *engine;
+    unsigned answered = 0;
+
+    ops.hypercall = die;
+    assert_int_equal(evc_engine_create(&ops, w, 0, &engine), 0);
+    assert_int_equal(evc_domain_create(engine, &config, &g->dom), 0);
+    for (unsigned i = 0; i < entries; i++)
+        put_entry(g, i, i == 500 ? SUICIDE : 99, 0, 0, 0);
+    assert_int_equal(hypercall(g, 0, 13, LIST, entries, 0), -XEN_EINVAL);
+    for (unsigned i = 0; i < entries; i++)
+        answered += result(g, i) != 0x5555;
+    assert_in_range(answered, 501, 600);
+    evc_engine_destroy(engine);
+    g->dom = usual;
+}
+
 /* ---- lists that are not there ------------------------------------------- */
 
 static void test_list_that_ends_early_ends_the_call(void **state)
@@ -256,6 +282,7 @@ int main(void)
         TEST(test_multicall_inside_a_multicall_is_EINVAL),
         TEST(test_entry_that_fails_leaves_the_others_alone),
         TEST(test_guest_that_is_killed_by_an_entry_gets_its_other_answers),
+        TEST(test_killed_guests_list_of_thousands_ends),
         TEST(test_list_that_ends_early_ends_the_call),
         TEST(test_result_that_cannot_be_written_leaves_the_work_done),
     };
