@@ -72,6 +72,18 @@ static struct pollfd *list(struct evc_service *service, nfds_t *n)
     return fds;
 }
 
+/* The watch of a descriptor: mostly still at the place it was listed from. */
+static struct watch *watch_of(struct evc_service *service, int fd, size_t place)
+{
+    if (place < service->n && service->watches[place].fd == fd)
+        return &service->watches[place];
+    for (size_t i = 0; i < service->n; i++) {
+        if (service->watches[i].fd == fd)
+            return &service->watches[i];
+    }
+    return NULL;
+}
+
 /*
  * Under the lock, so that an end cannot be closed while it is served; a host's
  * callback is not among what a send to a guest can lead to.
@@ -80,13 +92,13 @@ static void serve(struct evc_service *service, const struct pollfd *fds,
                   nfds_t n)
 {
     for (nfds_t f = 1; f < n; f++) {
+        const struct watch *watch;
+
         if (!(fds[f].revents & POLLIN))
             continue;
-        for (size_t i = 0; i < service->n; i++) {
-            if (service->watches[i].fd == fds[f].fd &&
-                evc_eventfd_read(fds[f].fd))
-                (void)evc_host_send(service->watches[i].host);
-        }
+        watch = watch_of(service, fds[f].fd, f - 1);
+        if (watch != NULL && evc_eventfd_read(watch->fd))
+            (void)evc_host_send(watch->host);
     }
 }
 
