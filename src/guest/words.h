@@ -169,12 +169,12 @@ static inline void evc_g8_raise_rlx(void *at)
 /* A counter with one writer. */
 static inline evc_abi_uptr evc_gptr_load_rlx(const evc_gptr *w)
 {
-    return __atomic_load_n(&w->raw_, __ATOMIC_RELAXED);
+    return EVC_WORD_LOAD(&w->raw_, __ATOMIC_RELAXED);
 }
 
 static inline void evc_gptr_store_rlx(evc_gptr *w, evc_abi_uptr v)
 {
-    __atomic_store_n(&w->raw_, v, __ATOMIC_RELAXED);
+    EVC_WORD_STORE(&w->raw_, v, __ATOMIC_RELAXED);
 }
 
 /* ---- bits -------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #define VALUES  96u  /* of one location */
 #define STACK   65536u
 #define STEPS   4000u /* of one execution: more is one that does not end */
+#define PLAINS  128u
 
 /* What a thread knows: of each location, the oldest value it may still see. */
 struct view {
@@ -32,6 +33,13 @@ struct location {
     struct value value[VALUES];
 };
 
+/* A read-modify-write that its thread has begun, and memory not seen. */
+struct late {
+    struct location *of; /* NULL: there is none */
+    enum weak_op op;
+    uint64_t v, guess;
+};
+
 /* A plain variable: when each thread touched it last. */
 struct plain {
     const void *address;
@@ -40,8 +48,10 @@ struct plain {
 
 static struct location *locations;
 static unsigned used, plains_used;
-static struct plain plains[32];
+static struct plain plains[PLAINS];
+static const char *watched, *watched_end;
 static struct view known[THREADS];
+static struct late late[THREADS];
 static ucontext_t context[THREADS], scheduler;
 static char *stacks;
 static bool alive[THREADS];
@@ -50,6 +60,7 @@ static int running = -1; /* -1: nobody, memory is as usual */
 static uint64_t random_state;
 static unsigned steps;
 static const char *fault;
+static bool given_up; /* a guess was wrong */
 
 static unsigned draw(unsigned n)
 {
@@ -119,7 +130,7 @@ static void step(void)
 {
     if (++steps > STEPS && !fault)
         fault = "does not end";
-    if (fault || draw(4) == 0)
+    if (fault || given_up || draw(4) == 0)
         leave();
 }
 
@@ -147,25 +158,6 @@ static uint64_t direct_load(const void *at, unsigned size)
     return v;
 }
 
-uint64_t weak_load(const void *at, unsigned size, int order)
-{
-    struct location *l;
-    unsigned oldest, i;
-
-    if (running < 0)
-        return direct_load(at, size);
-    step();
-    l = locate(at, size);
-    oldest = known[running].at[l - locations];
-    if (order == __ATOMIC_SEQ_CST && l->last_sc > oldest)
-        oldest = l->last_sc;
-    i = draw(2) ? l->values - 1 : oldest + draw(l->values - oldest);
-    known[running].at[l - locations] = (uint16_t)i;
-    if (acquires(order))
-        join(&known[running], &l->value[i].carried);
-    return l->value[i].v;
-}
-
 static void append(struct location *l, uint64_t v, int order,
                    const struct view *carried)
 {
@@ -185,16 +177,6 @@ static void append(struct location *l, uint64_t v, int order,
         join(&l->value[i].carried, &known[me]);
     if (order == __ATOMIC_SEQ_CST)
         l->last_sc = (uint16_t)i;
-}
-
-void weak_store(void *at, unsigned size, uint64_t v, int order)
-{
-    if (running < 0) {
-        memcpy(at, &v, size);
-        return;
-    }
-    step();
-    append(locate(at, size), v, order, NULL);
 }
 
 static uint64_t apply(enum weak_op op, uint64_t old, uint64_t v)
@@ -229,6 +211,61 @@ static uint64_t replace(struct location *l, uint64_t v, int order)
     return last->v;
 }
 
+static void do_late(void)
+{
+    struct late *l = &late[running];
+    struct location *of = l->of;
+
+    l->of = NULL;
+    if (of->value[of->values - 1].v != l->guess) {
+        given_up = true;
+        leave();
+    }
+    (void)replace(of, apply(l->op, l->guess, l->v), __ATOMIC_RELAXED);
+}
+
+/* Before an access of its thread: must, or may, the late one happen first? */
+static void catch_up(const struct location *l, int order)
+{
+    if (late[running].of && (late[running].of == l || releases(order) ||
+                             order == __ATOMIC_SEQ_CST || draw(2)))
+        do_late();
+}
+
+uint64_t weak_load(const void *at, unsigned size, int order)
+{
+    struct location *l;
+    unsigned oldest, i;
+
+    if (running < 0)
+        return direct_load(at, size);
+    step();
+    l = locate(at, size);
+    catch_up(l, order);
+    oldest = known[running].at[l - locations];
+    if (order == __ATOMIC_SEQ_CST && l->last_sc > oldest)
+        oldest = l->last_sc;
+    i = draw(2) ? l->values - 1 : oldest + draw(l->values - oldest);
+    known[running].at[l - locations] = (uint16_t)i;
+    if (acquires(order))
+        join(&known[running], &l->value[i].carried);
+    return l->value[i].v;
+}
+
+void weak_store(void *at, unsigned size, uint64_t v, int order)
+{
+    struct location *l;
+
+    if (running < 0) {
+        memcpy(at, &v, size);
+        return;
+    }
+    step();
+    l = locate(at, size);
+    catch_up(l, order);
+    append(l, v, order, NULL);
+}
+
 uint64_t weak_rmw(void *at, unsigned size, enum weak_op op, uint64_t v,
                   int order)
 {
@@ -243,8 +280,12 @@ uint64_t weak_rmw(void *at, unsigned size, enum weak_op op, uint64_t v,
     }
     step();
     l = locate(at, size);
+    catch_up(l, order);
     old = l->value[l->values - 1].v;
-    return replace(l, apply(op, old, v), order);
+    if (order != __ATOMIC_RELAXED || late[running].of || draw(4) != 0)
+        return replace(l, apply(op, old, v), order);
+    late[running] = (struct late){l, op, v, old};
+    return old;
 }
 
 int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v, int order)
@@ -259,6 +300,7 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v, int order)
     } else {
         step();
         l = locate(at, size);
+        catch_up(l, order);
         old = l->value[l->values - 1].v;
         if (old == *expected)
             (void)replace(l, v, order);
@@ -278,7 +320,7 @@ static struct plain *plain_at(const void *address)
     for (unsigned i = 0; i < plains_used; i++)
         if (plains[i].address == address)
             return &plains[i];
-    if (plains_used == 32)
+    if (plains_used == PLAINS)
         abort();
     memset(&plains[plains_used], 0, sizeof(plains[0]));
     plains[plains_used].address = address;
@@ -326,6 +368,38 @@ void weak_write(const void *at)
     p->written[running] = tick();
 }
 
+void weak_watch(const void *at, unsigned size)
+{
+    watched = at;
+    watched_end = watched + size;
+}
+
+static bool is_watched(const void *at)
+{
+    return (const char *)at >= watched && (const char *)at < watched_end;
+}
+
+/* What a compiler calls for the thread sanitizer. */
+#define TOUCH(kind, size)                   \
+    void __tsan_##kind##size(void *at);     \
+    void __tsan_##kind##size(void *at)      \
+    {                                       \
+        if (running >= 0 && is_watched(at)) \
+            weak_##kind(at);                \
+    }
+/* clang-format off */
+TOUCH(read, 1) TOUCH(read, 2) TOUCH(read, 4) TOUCH(read, 8)
+TOUCH(write, 1) TOUCH(write, 2) TOUCH(write, 4) TOUCH(write, 8)
+void __tsan_init(void);
+void __tsan_init(void) { }
+void __tsan_func_entry(void *caller);
+void __tsan_func_entry(void *caller) { (void)caller; }
+void __tsan_func_exit(void);
+void __tsan_func_exit(void) { }
+void __tsan_atomic_signal_fence(int order);
+void __tsan_atomic_signal_fence(int order) { (void)order; }
+/* clang-format on */
+
 /* ---- executions ------------------------------------------------------------------------ */
 
 static void begin(void)
@@ -333,6 +407,8 @@ static void begin(void)
     int me = running;
 
     bodies[me]();
+    if (late[me].of)
+        do_late();
     alive[me] = false;
     leave();
 }
@@ -343,6 +419,8 @@ static void start(unsigned n)
     plains_used = 0;
     steps = 0;
     fault = NULL;
+    given_up = false;
+    memset(late, 0, sizeof(late));
     memset(known, 0, sizeof(known));
     for (unsigned t = 0; t < n; t++) {
         getcontext(&context[t]);
@@ -394,9 +472,9 @@ int weak_run(const char *name, unsigned times, void (*reset)(void),
         random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
         reset();
         start(n);
-        while (!fault && schedule(n))
+        while (!fault && !given_up && schedule(n))
             ;
-        if (!fault) {
+        if (!fault && !given_up) {
             flush();
             check();
         }

@@ -12,13 +12,22 @@
  *                      what the value before them carried
  *   seq_cst            besides, a load sees the last seq_cst write of its word,
  *                      or a later one
- *   plain              (weak_read, weak_write) two accesses that nothing orders
- *                      are a race, and reported
+ *   plain              (weak_read, weak_write; and every access of the library
+ *                      to memory that a model has weak_watch()ed) two accesses
+ *                      that nothing orders are a race, and reported
+ *   late               a relaxed read-modify-write may happen later than what its
+ *                      thread does next, up to the next release, seq_cst access
+ *                      or access to the same word
  *
- * Read-modify-writes see the newest value, and writes go behind it: behaviours
- * in which a store slips in behind another thread's are not tried, nor are
- * loads of values that are written later.  At each access the scheduler may go on
- * with any thread.  Choices are drawn from a seed: a run can be repeated.
+ * What such a late one will read is guessed, namely what it would have read at
+ * once; where that turns out wrong, the execution is given up and does not count.
+ * Else read-modify-writes see the newest value, and writes go behind it:
+ * behaviours in which a store slips in behind another thread's are not tried, nor
+ * are loads of values that are written later.  At each access the scheduler may
+ * go on with any thread.  Choices are drawn from a seed: a run can be repeated.
+ *
+ * The library's plain accesses are seen because it is compiled for the thread
+ * sanitizer, whose functions are then those of weak.c.
  */
 #ifndef EVC_TESTS_GUEST_WEAK_H
 #define EVC_TESTS_GUEST_WEAK_H
@@ -103,6 +112,9 @@ int weak_cas(void *at, unsigned size, uint64_t *expected, uint64_t v,
 /* Plain accesses to a variable of the model: unordered ones are a fault. */
 void weak_read(const void *at);
 void weak_write(const void *at);
+
+/* Every plain access of the library to this memory counts as one of these. */
+void weak_watch(const void *at, unsigned size);
 
 /* Somebody else must go on first. */
 void weak_pause(void);
