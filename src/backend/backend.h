@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a paravirtual guest expects around it: a store, a console, a grant
+ * table and disks, served by domain 0, which is one thread here.
+ *
+ * The layer knows of its guest only how a frame is reached (`frame`), and its
+ * domain in libevc, through whose host ends it hears and rings.  It needs no
+ * running guest: tests drive the rings by hand.
+ *
+ *     evc_backend_create()   opens the disks, fills the store, opens two ports
+ *     evc_backend_start()    starts the thread: call it before the guest runs
+ *     evc_backend_stop()     the guest has ended: what it said last is written
+ *     evc_backend_destroy()
+ *
+ * Everything in the guest's memory may be hostile and change at any time: it is
+ * read once, checked, then used.  A ring whose indices make no sense is left
+ * alone for good, with one line to `log`.
+ */
+#ifndef EVC_BACKEND_BACKEND_H
+#define EVC_BACKEND_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <evc/evc.h>
+
+#define EVC_BACKEND_PAGE 4096u
+
+/* The ports that evc_backend_create() opens in the guest, for start_info. */
+#define EVC_BACKEND_STORE_PORT   1u
+#define EVC_BACKEND_CONSOLE_PORT 2u
+
+/* ---- what the embedder gives -------------------------------------------- */
+
+/* `guest` is the cookie of the config. */
+struct evc_backend_ops {
+    /*
+     * The page of a machine frame, readable and writable, or NULL: no such
+     * frame, or none that the guest may give away.  It must stay valid until
+     * evc_backend_destroy().  Any thread; must not call back.
+     */
+    void *(*frame)(void *guest, uint64_t frame);
+
+    /*
+     * A fresh, zeroed frame of the guest's machine memory, for its grant
+     * table: `frame` must know it, the guest may map it.  Not given back.
+     * Thread: the caller's of evc_backend_grant_op(), and of create.
+     * Return: 0; -ENOMEM.
+     */
+    int (*alloc)(void *guest, uint64_t *frame);
+
+    /*
+     * Copy between the host and the guest's own (virtual) addresses.
+     * Thread: the caller's of evc_backend_grant_op().  Return: 0; -EFAULT.
+     */
+    int (*copy_from)(void *guest, void *to, uint64_t from, size_t size);
+    int (*copy_to)(void *guest, uint64_t to, const void *from, size_t size);
+
+    /* One line, without newline, that a user should see.  Any thread. */
+    void (*log)(void *guest, const char *line);
+
+    /*
+     * Whoever sits at the terminal typed Ctrl-].  Thread: the back ends';
+     * must not block.  NULL: the byte is passed on like any other.
+     */
+    void (*leave)(void *guest);
+};
+
+enum evc_console_kind {
+    EVC_CONSOLE_STDIO, /* what comes from `in` is typed, `out` shows */
+    EVC_CONSOLE_PTY,   /* a new pseudo-terminal: evc_backend_console_path() */
+};
+
+struct evc_backend_disk {
+    const char *path; /* a file, or a block device */
+    bool read_only;   /* also if the file cannot be opened for writing */
+};
+
+#define EVC_BACKEND_DISKS 16u /* xvda to xvdp */
+
+struct evc_backend_config {
+    struct evc_domain *domain; /* ports 1 and 2 must be free */
+    const struct evc_backend_ops *ops;
+    void *guest; /* handed to ops */
+
+    const char *name;  /* of the domain; letters, digits, "-_." */
+    const char *image; /* for the store, or NULL */
+    uint64_t memory_kib;
+    unsigned vcpus;
+    bool guest_32bit; /* of evc_backend_grant_op()'s structs */
+
+    uint64_t store_frame, console_frame; /* zeroed pages of the guest's */
+    enum evc_console_kind console;
+    int in, out; /* EVC_CONSOLE_STDIO: descriptors, still the caller's */
+
+    struct evc_backend_disk disks[EVC_BACKEND_DISKS];
+    unsigned nr_disks;
+};
+
+/* ---- its life ----------------------------------------------------------- */
+
+struct evc_backend;
+
+/**
+ * evc_backend_create() - everything the guest will find, not yet moving
+ * @config: what there is; not kept, but for its ops and strings of paths
+ * @out:    freed by evc_backend_destroy()
+ *
+ * The first grant table frame is allocated, and entries 0 (console) and 1
+ * (store) of it filled in, as a toolstack would.
+ *
+ * Return: 0; a negative errno, with a line to `log` that names what and why.
+ */
+int evc_backend_create(const struct evc_backend_config *config,
+                       struct evc_backend **out);
+
+/**
+ * evc_backend_start() - start the thread (all signals blocked in it)
+ * Return: 0; -EAGAIN, -ENOMEM.
+ */
+int evc_backend_start(struct evc_backend *backend);
+
+/**
+ * evc_backend_stop() - no more from the guest
+ *
+ * What it said last reaches the console (a reader who takes nothing for a
+ * second loses it), requests under way end, disks are flushed.  The thread has
+ * ended when this returns.  The guest's vCPUs must no longer run.
+ */
+void evc_backend_stop(struct evc_backend *backend);
+
+/** evc_backend_destroy() - stop, and free; NULL is nothing. */
+void evc_backend_destroy(struct evc_backend *backend);
+
+/** evc_backend_console_path() - the pty's name, "/dev/pts/3", or NULL. */
+const char *evc_backend_console_path(const struct evc_backend *backend);
+
+/**
+ * evc_backend_ask() - write control/shutdown: "poweroff", "reboot", "halt"
+ *
+ * Guests that watch it shut down by themselves; others take no notice.  Any
+ * thread; returns before it is done.
+ */
+void evc_backend_ask(struct evc_backend *backend, const char *what);
+
+/* ---- grants ------------------------------------------------------------- */
+
+/**
+ * evc_backend_grant_op() - the guest's grant_table_op hypercall
+ * @cmd:   GNTTABOP_*
+ * @arg:   guest address of an array of its struct
+ * @count: how many
+ *
+ * map_grant_ref and unmap_grant_ref answer GNTST_bad_domain per element: there
+ * is nobody else whose frames could be mapped.
+ *
+ * Return: 0, and the outcome in each struct; -EFAULT; -ENOSYS; -EINVAL.
+ * Threads: a vCPU's.
+ */
+int64_t evc_backend_grant_op(struct evc_backend *backend, uint32_t cmd,
+                             uint64_t arg, uint32_t count);
+
+/* ---- the terminal (of the process that has it) --------------------------- */
+
+/**
+ * evc_terminal_raw() - make a terminal raw, and remember how it was
+ * @fd: a descriptor; one that is no terminal is left alone
+ *
+ * Return: 0; a negative errno of tcsetattr().
+ */
+int evc_terminal_raw(int fd);
+
+/**
+ * evc_terminal_restore() - as it was before evc_terminal_raw()
+ *
+ * Async-signal-safe, may be called any number of times and from the parent of
+ * a process that made it raw, if evc_terminal_raw() was called before the fork.
+ */
+void evc_terminal_restore(void);
+
+#endif /* EVC_BACKEND_BACKEND_H */

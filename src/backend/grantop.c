@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grant_table_op: what a guest asks about its grant table.
+ *
+ * An argument is a struct in the guest's memory, copied whole, read at the
+ * offsets that its width gives, and copied back.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DOMID_SELF 0x7ff0u
+
+/* ---- fields ---------------------------------------------------------------- */
+
+#define ARG_MAX_SIZE 40u
+
+static uint16_t get16(const uint8_t *at)
+{
+    uint16_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    uint32_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+/* A pointer, or a frame number. */
+static uint64_t get_word(const struct evc_grants *grants, const uint8_t *at)
+{
+    uint64_t value;
+
+    if (grants->guest_32bit)
+        return get32(at);
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static void put_status(uint8_t *at, enum evc_gntst status)
+{
+    int16_t value = (int16_t)status;
+
+    memcpy(at, &value, sizeof(value));
+}
+
+static bool is_self(const struct evc_grants *grants, uint16_t domain)
+{
+    return domain == DOMID_SELF || domain == grants->self;
+}
+
+/* ---- one element of each ----------------------------------------------------- */
+
+/* {u16 dom; u32 nr_frames; s16 status; ulong *frame_list} */
+static int setup_table(struct evc_grants *grants, uint8_t *arg)
+{
+    uint32_t n = get32(arg + 4);
+    uint64_t list = get_word(grants, arg + (grants->guest_32bit ? 12 : 16));
+    size_t width = grants->guest_32bit ? 4 : 8;
+
+    if (!is_self(grants, get16(arg))) {
+        put_status(arg + 8, EVC_GNTST_BAD_DOMAIN);
+        return 0;
+    }
+    if (evc_grants_grow(grants, n) < 0) {
+        put_status(arg + 8, EVC_GNTST_GENERAL_ERROR);
+        return 0;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (grants->ops->copy_to(grants->guest, list + i * width,
+                                 &grants->frame[i], width) < 0)
+            return -EFAULT;
+    put_status(arg + 8, EVC_GNTST_OKAY);
+    return 0;
+}
+
+/* {u16 dom; u32 nr_frames, max_nr_frames; s16 status} */
+static int query_size(struct evc_grants *grants, uint8_t *arg)
+{
+    bool self = is_self(grants, get16(arg));
+
+    if (self) {
+        pthread_mutex_lock(&grants->lock);
+        put32(arg + 4, grants->nr_frames);
+        pthread_mutex_unlock(&grants->lock);
+        put32(arg + 8, EVC_GRANT_FRAMES);
+    }
+    put_status(arg + 12, self ? EVC_GNTST_OKAY : EVC_GNTST_BAD_DOMAIN);
+    return 0;
+}
+
+/* {u32 version}: there is one. */
+static int set_version(struct evc_grants *grants, uint8_t *arg)
+{
+    (void)grants;
+    if (get32(arg) != 1)
+        return -EINVAL;
+    return 0;
+}
+
+/* {u16 dom, pad; u32 version} */
+static int get_version(struct evc_grants *grants, uint8_t *arg)
+{
+    if (!is_self(grants, get16(arg)))
+        return -ESRCH;
+    put32(arg + 4, 1);
+    return 0;
+}
+
+/* There is no other domain whose frames could be mapped. */
+static int map_nothing(struct evc_grants *grants, uint8_t *arg)
+{
+    (void)grants;
+    put_status(arg + 18, EVC_GNTST_BAD_DOMAIN);
+    return 0;
+}
+
+static int unmap_nothing(struct evc_grants *grants, uint8_t *arg)
+{
+    (void)grants;
+    put_status(arg + 20, EVC_GNTST_BAD_HANDLE);
+    return 0;
+}
+
+/* ---- copy -------------------------------------------------------------------- */
+
+/* {ulong frame or u32 ref; u16 domid, offset} */
+struct end {
+    bool by_ref, write;
+    uint64_t what;
+    uint16_t domain, offset;
+    void *page;
+};
+
+static struct end end_of(const struct evc_grants *grants, const uint8_t *at,
+                         bool by_ref, bool write)
+{
+    const uint8_t *rest = at + (grants->guest_32bit ? 4 : 8);
+
+    return (struct end){
+        .by_ref = by_ref,
+        .write = write,
+        .what = by_ref ? get32(at) : get_word(grants, at),
+        .domain = get16(rest),
+        .offset = get16(rest + 2),
+    };
+}
+
+static enum evc_gntst open_end(struct evc_grants *grants, struct end *end)
+{
+    if (!is_self(grants, end->domain))
+        return EVC_GNTST_BAD_DOMAIN;
+    if (!end->by_ref) {
+        end->page = grants->ops->frame(grants->guest, end->what);
+        return end->page != NULL ? EVC_GNTST_OKAY : EVC_GNTST_BAD_PAGE;
+    }
+    switch (evc_grant_map(grants, (uint32_t)end->what, grants->self, end->write,
+                          &end->page)) {
+    case 0:
+        return EVC_GNTST_OKAY;
+    case -EACCES:
+        return EVC_GNTST_PERMISSION_DENIED;
+    case -EFAULT:
+        return EVC_GNTST_BAD_PAGE;
+    default:
+        return EVC_GNTST_BAD_GNTREF;
+    }
+}
+
+static void close_end(struct evc_grants *grants, const struct end *end)
+{
+    if (end->by_ref)
+        evc_grant_unmap(grants, (uint32_t)end->what, end->write);
+}
+
+static enum evc_gntst copy(struct evc_grants *grants, struct end *from,
+                           struct end *to, uint32_t size)
+{
+    enum evc_gntst status;
+
+    if (from->offset + size > PAGE || to->offset + size > PAGE)
+        return EVC_GNTST_BAD_COPY_ARG;
+    status = open_end(grants, from);
+    if (status != EVC_GNTST_OKAY)
+        return status;
+    status = open_end(grants, to);
+    if (status == EVC_GNTST_OKAY) {
+        memmove((uint8_t *)to->page + to->offset,
+                (const uint8_t *)from->page + from->offset, size);
+        close_end(grants, to);
+    }
+    close_end(grants, from);
+    return status;
+}
+
+/* {end source, dest; u16 len, flags; s16 status} */
+static int copy_one(struct evc_grants *grants, uint8_t *arg)
+{
+    size_t end = grants->guest_32bit ? 8 : 16;
+    uint8_t *rest = arg + 2 * end;
+    uint16_t flags = get16(rest + 2);
+    struct end from =
+        end_of(grants, arg, flags & EVC_GNTCOPY_SOURCE_GREF, false);
+    struct end to =
+        end_of(grants, arg + end, flags & EVC_GNTCOPY_DEST_GREF, true);
+
+    put_status(rest + 4, copy(grants, &from, &to, get16(rest)));
+    return 0;
+}
+
+/* ---- all of them -------------------------------------------------------------- */
+
+static const struct op {
+    int (*one)(struct evc_grants *grants, uint8_t *arg);
+    uint8_t size, size_32;
+    bool alone; /* not an array */
+} ops[] = {
+    [EVC_GNTTAB_MAP] = {map_nothing, 32, 32, false},
+    [EVC_GNTTAB_UNMAP] = {unmap_nothing, 24, 24, false},
+    [EVC_GNTTAB_SETUP_TABLE] = {setup_table, 24, 16, true},
+    [EVC_GNTTAB_COPY] = {copy_one, 40, 24, false},
+    [EVC_GNTTAB_QUERY_SIZE] = {query_size, 16, 16, true},
+    [EVC_GNTTAB_SET_VERSION] = {set_version, 4, 4, true},
+    [EVC_GNTTAB_GET_VERSION] = {get_version, 8, 8, true},
+};
+
+static int64_t do_one(struct evc_grants *grants, const struct op *op,
+                      uint64_t at, size_t size)
+{
+    uint8_t arg[ARG_MAX_SIZE];
+    int r;
+
+    if (grants->ops->copy_from(grants->guest, arg, at, size) < 0)
+        return -EFAULT;
+    r = op->one(grants, arg);
+    if (r < 0)
+        return r;
+    return grants->ops->copy_to(grants->guest, at, arg, size) < 0 ? -EFAULT : 0;
+}
+
+int64_t evc_grants_op(struct evc_grants *grants, uint32_t cmd, uint64_t arg,
+                      uint32_t count)
+{
+    const struct op *op = cmd < sizeof(ops) / sizeof(*ops) ? &ops[cmd] : NULL;
+    size_t size;
+    int64_t r = 0;
+
+    if (op == NULL || op->one == NULL)
+        return -ENOSYS;
+    if (count > INT32_MAX || (op->alone && count != 1))
+        return -EINVAL;
+    size = grants->guest_32bit ? op->size_32 : op->size;
+    for (uint32_t i = 0; i < count && r == 0; i++)
+        r = do_one(grants, op, arg + i * size, size);
+    return r;
+}
