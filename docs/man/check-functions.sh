@@ -24,8 +24,8 @@ compare() {
 pages=$(ls "$here"/*.3 | grep -v /evc-guest)
 
 # Prototypes begin in the first column; types of callbacks do not.
-sed -n 's/^[a-z].*[ *]\(evc_[a-z0-9_]*\)(.*/\1/p' "$top/include/evc/evc.h" |
-    sort >"$work/evc.h"
+sed -n 's/^[a-z].*[ *]\(evc_[a-z0-9_]*\)(.*/\1/p' "$top/include/evc/evc.h" \
+    "$top/include/evc/bell.h" | sort >"$work/evc.h"
 sed -n '/^global:/,/^local:/s/^ *\(evc_[a-z0-9_]*\);.*/\1/p' \
     "$top/lib/libevc.map" | sort >"$work/libevc.map"
 
@@ -58,6 +58,7 @@ fi
 # A prototype that is not the header's does not compile beside it.
 {
     echo '#include <evc/evc.h>'
+    echo '#include <evc/bell.h>'
     cat $pages | awk '
         /^\.Sh/ { synopsis = ($2 == "SYNOPSIS") }
         !synopsis { next }
