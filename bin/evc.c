@@ -20,6 +20,8 @@ static const struct command {
 } commands[] = {
     {"replay", "compare this engine with recordings of real Xen",
      evc_command_replay},
+    {"bench", "measure it beside eventfd, futex and others",
+     evc_command_bench},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
