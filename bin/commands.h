@@ -14,6 +14,7 @@ enum evc_exit {
 };
 
 /* argv[0] is "evc NAME", for messages. */
+int evc_command_boot(int argc, char **argv);
 int evc_command_replay(int argc, char **argv);
 int evc_command_bench(int argc, char **argv);
 

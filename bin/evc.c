@@ -18,6 +18,9 @@ static const struct command {
     const char *what;
     int (*run)(int argc, char **argv);
 } commands[] = {
+#ifdef EVC_BOOT /* only where guests' code can run */
+    {"boot", "run a paravirtual Xen guest as a process", evc_command_boot},
+#endif
     {"replay", "compare this engine with recordings of real Xen",
      evc_command_replay},
     {"bench", "measure it beside eventfd, futex and others",

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs one paravirtual guest as a process: the guest's code on this processor,
+ * natively, with the rest of a Xen host (src/pv, src/backend) around it.
+ *
+ *     boot.c     the parent: options in, the child, its end, the terminal
+ *     machine.c  the child: engine, domain, back ends, from start to end
+ *     cpu.c      entry.S   in and out of the guest: stub, signals, registers
+ *     fault.c    what a fault means: a page to map, an instruction, a trap
+ *     tlb.c      the process' mappings, which are the guest's TLB
+ *     clock.c    the guest's time        report.c  what is said in the end
+ *     host.c     what this machine must have
+ *
+ * This is a compatibility tool, not a security boundary: a guest can reach all
+ * of its process.  Nothing in that process can do more than its user could.
+ */
+#ifndef EVC_RUNNER_RUNNER_H
+#define EVC_RUNNER_RUNNER_H
+
+#include <backend.h>
+#include <pv.h>
+
+/* ---- running a guest (boot.c) --------------------------------------------------- */
+
+struct evc_run_options {
+    const char *image;
+    const char *module; /* or NULL */
+    const char *command_line;
+    uint64_t memory; /* bytes */
+    unsigned vcpus;
+    enum evc_console_kind console;
+    struct evc_backend_disk disks[EVC_BACKEND_DISKS];
+    unsigned nr_disks;
+    bool trace;
+};
+
+/* How it ended, as the exit status of `evc boot`. */
+enum evc_run_end {
+    EVC_RUN_POWEROFF = 0,
+    EVC_RUN_UNUSABLE = 2, /* it could not be started */
+    EVC_RUN_REBOOT = 3,   /* the guest asked for it */
+    EVC_RUN_CRASH = 4,    /* the guest said so, or could not go on */
+    EVC_RUN_OTHER = 5,    /* suspend, or a reason of the guest's own */
+    EVC_RUN_LEFT = 6,     /* Ctrl-], SIGTERM, SIGINT or SIGHUP */
+    EVC_RUN_BROKEN = 70,  /* its process died; a fault of ours or the guest's */
+};
+
+/**
+ * evc_run() - run a guest in a child process until it ends
+ * @name: "evc boot", for messages, which go to stderr
+ *
+ * The terminal is as it was when this returns, however the child ended.
+ */
+enum evc_run_end evc_run(const char *name,
+                         const struct evc_run_options *options);
+
+/* The child's part (machine.c). */
+enum evc_run_end evc_machine_run(const char *name,
+                                 const struct evc_run_options *options);
+
+/* ---- what this machine must have (host.c) ------------------------------------------ */
+
+/*
+ * The guest's addresses end here, the host's begin: the program, libraries,
+ * stacks.  A position-independent program never lies lower.
+ */
+#define EVC_RUN_HOST UINT64_C(0x100000000000)
+
+/* Return: 0; -ENOTSUP, with what is missing and what to do about it. */
+int evc_run_check_host(struct evc_pv_error *error);
+int evc_run_check_image(const struct evc_pv_image *image,
+                        struct evc_pv_error *error);
+
+/* ---- the TLB (tlb.c) ------------------------------------------------------------------- */
+
+struct evc_run_tlb {
+    const struct evc_pv_frames *frames;
+    unsigned mappings; /* made since the last flush: an upper bound */
+    uint64_t fills, flushes;
+};
+
+extern const struct evc_pv_tlb evc_run_tlb_ops; /* cookie: struct evc_run_tlb */
+
+/*
+ * Map the page of `va`, and those around it that go with it.
+ * Return: 0; -errno of mmap().
+ */
+int evc_run_tlb_fill(struct evc_run_tlb *tlb, const struct evc_pv_page *page,
+                     uint64_t va);
+
+/* ---- the processor (cpu.c, entry.S, fault.c) ---------------------------------------------- */
+
+enum evc_run_vectors { EVC_RUN_XMM, EVC_RUN_YMM, EVC_RUN_ZMM };
+
+/* entry.S knows these offsets; cpu.c asserts them. */
+struct evc_run_cpu {
+    struct evc_pv_regs regs; /* of the guest, while the host runs */
+    uint64_t host_rsp, host_fs, guest_fs;
+    uint32_t pending; /* a kick came: look before entering the guest */
+    uint32_t full;    /* leave by iretq: rip, rsp or flags have changed */
+    void *vectors;    /* where the guest's vector registers are saved */
+    uint32_t kind;    /* of these: enum evc_run_vectors */
+    uint64_t stack_start, stack_end; /* of signal handlers */
+
+    struct evc_pv_vcpu *vcpu;
+    struct evc_run_tlb tlb;
+    int thread;
+    uint64_t last_rip, last_address; /* of page faults: is there progress? */
+    unsigned same;
+};
+
+extern struct evc_run_cpu evc_run_cpu; /* one guest, one vCPU: one of these */
+
+/**
+ * evc_cpu_run() - run the guest on this thread until its domain has ended
+ * Return: 0; a negative errno, with a line in @error: it could not be started.
+ */
+int evc_cpu_run(struct evc_pv_vcpu *vcpu, const struct evc_pv_regs *regs,
+                struct evc_pv_error *error);
+
+/* Make it look for events, or at its end.  Any thread; async-signal-safe. */
+void evc_cpu_kick(void);
+void evc_cpu_hypercall_page(void *page);
+
+/* A fault of the guest's, as the processor told it (fault.c). */
+void evc_run_fault(struct evc_run_cpu *cpu, unsigned vector, uint64_t code,
+                   uint64_t address);
+/* `int $n`, with rip behind it. */
+void evc_run_interrupt(struct evc_run_cpu *cpu, unsigned vector);
+
+/* ---- time (clock.c) ---------------------------------------------------------------------------- */
+
+struct evc_run_clock {
+    uint64_t tsc, ns; /* both at one moment */
+    uint32_t mul;
+    int8_t shift;
+};
+
+void evc_run_clock_start(struct evc_run_clock *clock);
+/* Waits until 10 ms after the start, and knows the TSC's frequency then. */
+void evc_run_clock_settle(struct evc_run_clock *clock);
+void evc_run_clock_read(const struct evc_run_clock *clock,
+                        struct evc_time *now);
+/* Of a moment of system time 0, in ns since 1970. */
+uint64_t evc_run_clock_epoch(const struct evc_run_clock *clock);
+
+/* ---- what is said in the end (report.c) ------------------------------------------------------------ */
+
+void evc_run_report_crash(const struct evc_pv_domain *domain,
+                          const struct evc_run_cpu *cpu,
+                          const uint8_t *console_page);
+void evc_run_report_trace(const struct evc_pv_domain *domain,
+                          const struct evc_run_cpu *cpu);
+
+#endif /* EVC_RUNNER_RUNNER_H */
