@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loops that keep a pattern in everything a processor has, and look at it again
+ * and again while upcalls come.
+ *
+ *     uint64_t spin_plain(const volatile uint64_t *count, uint64_t until);
+ *     uint64_t spin_hypercall(...);    a hypercall each time, quick and slow
+ *     uint64_t spin_fault(...);        a page fault each time
+ *
+ * Each runs until *count >= until.  Return: 0, or the number of the first
+ * register that was wrong: 1 rbx, 2 rcx, ..., 17 and up xmm0 and up (or ymm),
+ * 40 the flags, 41 FS, 42 GS.
+ */
+    .section .rodata
+    .balign 32
+patterns: /* of xmm0 and up: 32 bytes each, all different */
+    .set i, 0
+    .rept 16
+    .quad 0x0101010101010101 * (i + 1), 0x1122334455667700 + i
+    .quad 0x8899aabbccddee00 + i, 0xf0f0f0f0f0f0f000 + i
+    .set i, i + 1
+    .endr
+
+    .text
+.macro load_gprs
+    movabs $0x1b1b1b1b1b1b0001, %rbx
+    movabs $0x1c1c1c1c1c1c0002, %rcx
+    movabs $0x1d1d1d1d1d1d0003, %rdx
+    movabs $0x1e1e1e1e1e1e0004, %rsi
+    movabs $0x1f1f1f1f1f1f0005, %rdi
+    movabs $0x2020202020200006, %rbp
+    movabs $0x2828282828280008, %r8
+    movabs $0x2929292929290009, %r9
+    movabs $0x2a2a2a2a2a2a000a, %r10
+    movabs $0x2b2b2b2b2b2b000b, %r11
+    movabs $0x2c2c2c2c2c2c000c, %r12
+    movabs $0x2d2d2d2d2d2d000d, %r13
+    movabs $0x2e2e2e2e2e2e000e, %r14
+    movabs $0x2f2f2f2f2f2f000f, %r15
+.endm
+
+.macro check_gpr reg:req, value:req, number:req
+    movabs $\value, %rax
+    cmpq %rax, \reg
+    movl $\number, %eax
+    jne 9f
+.endm
+
+.macro check_gprs
+    check_gpr %rbx, 0x1b1b1b1b1b1b0001, 1
+    check_gpr %rcx, 0x1c1c1c1c1c1c0002, 2
+    check_gpr %rdx, 0x1d1d1d1d1d1d0003, 3
+    check_gpr %rsi, 0x1e1e1e1e1e1e0004, 4
+    check_gpr %rdi, 0x1f1f1f1f1f1f0005, 5
+    check_gpr %rbp, 0x2020202020200006, 6
+    check_gpr %r8,  0x2828282828280008, 8
+    check_gpr %r9,  0x2929292929290009, 9
+    check_gpr %r10, 0x2a2a2a2a2a2a000a, 10
+    check_gpr %r11, 0x2b2b2b2b2b2b000b, 11
+    check_gpr %r12, 0x2c2c2c2c2c2c000c, 12
+    check_gpr %r13, 0x2d2d2d2d2d2d000d, 13
+    check_gpr %r14, 0x2e2e2e2e2e2e000e, 14
+    check_gpr %r15, 0x2f2f2f2f2f2f000f, 15
+.endm
+
+.macro load_vectors
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovdqa patterns+32*\n(%rip), %ymm\n
+    .endr
+.endm
+
+/* xmm15 and ymm15 are compared with, and loaded again. */
+.macro check_vectors
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    vxorps patterns+32*\n(%rip), %ymm\n, %ymm15
+    vptest %ymm15, %ymm15
+    movl $17+\n, %eax
+    jnz 9f
+    .endr
+    vmovdqa patterns+32*15(%rip), %ymm15
+.endm
+
+/* Carry, sign and direction survive a while without instructions. */
+.macro check_flags
+    movl $40, %eax
+    pushq %rcx
+    stc
+    movl $40, %ecx
+1:  loop 1b
+    popq %rcx
+    jnc 9f
+    pushq %rcx
+    clc
+    std
+    movl $40, %ecx
+1:  loop 1b
+    popq %rcx
+    pushfq
+    cld
+    testl $0x400, (%rsp)
+    leaq 8(%rsp), %rsp
+    jz 9f
+.endm
+
+/* What kernel.c put at FS and GS, 0. */
+.macro check_segments
+    movl $41, %eax
+    cmpl $0xf5, %fs:0
+    jne 9f
+    movl $42, %eax
+    cmpl $0x65, %gs:0
+    jne 9f
+.endm
+
+/*
+ * `middle` is a macro; it may change rax, and nothing else.  The arguments are
+ * kept on the stack.
+ */
+.macro spin name:req, middle:req
+    .globl \name
+\name:
+    pushq %rbx; pushq %rbp; pushq %r12; pushq %r13; pushq %r14; pushq %r15
+    pushq %rsi
+    pushq %rdi
+    load_gprs
+    load_vectors
+8:  \middle
+    check_gprs
+    check_vectors
+    check_segments
+    check_flags
+    movq (%rsp), %rax
+    movq (%rax), %rax
+    cmpq 8(%rsp), %rax
+    jb 8b
+    xorl %eax, %eax
+9:  vzeroupper
+    leaq 16(%rsp), %rsp
+    popq %r15; popq %r14; popq %r13; popq %r12; popq %rbp; popq %rbx
+    ret
+.endm
+
+.macro nothing
+.endm
+
+/* xen_version(0): the quick way; and (7), the other one. */
+.macro two_calls
+    xorl %edi, %edi
+    call hypercall_page + 17 * 32
+    movl $7, %edi
+    call hypercall_page + 17 * 32
+    cmpq $4096, %rax
+    movl $43, %eax
+    jne 9f
+    movabs $0x1f1f1f1f1f1f0005, %rdi
+.endm
+
+/* A page that on_trap() maps, and this unmaps again by a hypercall. */
+.macro one_fault
+    movl $77, fault_page
+    pushq %rsi
+    movq $fault_page, %rdi
+    xorl %esi, %esi
+    movl $2, %edx
+    call hypercall_page + 14 * 32
+    popq %rsi
+    movabs $0x1f1f1f1f1f1f0005, %rdi
+    movabs $0x1d1d1d1d1d1d0003, %rdx
+.endm
+
+    spin spin_plain, nothing
+    spin spin_hypercall, two_calls
+    spin spin_fault, one_fault
+
+    .section .note.GNU-stack, "", @progbits
