@@ -6,7 +6,7 @@
  * that had ended when it began, and in which the engine, used by one thread,
  * gives the same answers and ends in the same state.  The engine is its own
  * specification: what one thread sees is what tests/unit and the recordings
- *                hold it to.
+ * hold it to.
  *
  * A send may be taken apart: it reads its channel at one moment and posts at a
  * later one.  And one that overlaps a close of its channel may find it as it
@@ -19,6 +19,7 @@
 
 #define STEPS_MAX (2 * OPS_MAX)
 #define SEEN      4096u /* states remembered, a power of two */
+#define BUDGET    200000u
 
 struct search {
     struct pair *spec;
@@ -31,7 +32,8 @@ struct search {
     bool current; /* the spec is where the path leads */
     struct target target[OPS_MAX];
     struct {
-        struct target end[2]; /* of a close: what was one channel before it */
+        struct target end[2]; /* of a close: what was one channel before it, */
+        uint32_t raised;      /* bit: that operation would have raised it */
     } cut[OPS_MAX];
     uint64_t seen[SEEN];
     unsigned budget; /* of steps, until it is given up */
@@ -44,6 +46,16 @@ static void note_cut(struct search *s, unsigned i)
 
     s->cut[i].end[0] = (struct target){true, op->side, op->port};
     (void)send_begin(s->spec, op, &s->cut[i].end[1]);
+    for (unsigned k = 0; k < s->h->n; k++) {
+        struct target target;
+
+        s->cut[i].raised &= ~(1u << k);
+        if (s->h->op[k].kind == OP_SEND || !is_send(&s->h->op[k]))
+            continue;
+        (void)send_begin(s->spec, &s->h->op[k], &target);
+        if (target.any && target.side == op->side && target.port == op->port)
+            s->cut[i].raised |= 1u << k;
+    }
 }
 
 /* Where a send leads that does not see the close `k`, which it overlaps. */
@@ -51,9 +63,12 @@ static struct target uncut(const struct search *s, unsigned i, unsigned k)
 {
     const struct op *send = &s->h->op[i], *close = &s->h->op[k];
 
-    if (close->kind == OP_CLOSE && s->second & 1u << k &&
-        s->cut[k].end[1].any && close->end > send->begin &&
-        send->end > close->begin) {
+    if (close->kind != OP_CLOSE || !(s->second & 1u << k) ||
+        close->end < send->begin || send->end < close->begin)
+        return (struct target){0};
+    if (s->cut[k].raised & 1u << i)
+        return s->cut[k].end[0];
+    if (send->kind == OP_SEND && s->cut[k].end[1].any) {
         for (unsigned e = 0; e < 2; e++)
             if (s->cut[k].end[e].side == send->side &&
                 s->cut[k].end[e].port == send->port)
@@ -81,7 +96,7 @@ static bool step(struct search *s, unsigned i, unsigned after)
         s->target[i] = uncut(s, i, after - 1);
         return op->result == 0;
     }
-    if (op->kind == OP_SEND) {
+    if (is_send(op)) {
         right = send_begin(s->spec, op, &s->target[i]) == op->result;
         if (!s->target[i].any)
             s->second |= 1u << i;
@@ -163,7 +178,7 @@ static bool try_unseeing(struct search *s, unsigned i)
     for (unsigned k = 0; k < s->h->n; k++) {
         if (!s->current)
             replay(s);
-        if (s->h->op[i].kind != OP_SEND || s->first & 1u << i)
+        if (!is_send(&s->h->op[i]) || s->first & 1u << i)
             return false;
         if (uncut(s, i, k).any && try_step(s, i, k + 1))
             return true;
@@ -177,7 +192,7 @@ static bool explore(struct search *s)
     struct view view;
 
     if (s->budget == 0)
-        return true; /* too hard: not held against it */
+        return true; /* too hard */
     s->budget--;
     view_take(s->spec, &view);
     if (s->second == all)
@@ -193,10 +208,12 @@ static bool explore(struct search *s)
     return false;
 }
 
-bool is_linear(struct pair *spec, const struct history *h)
+enum verdict linear_check(struct pair *spec, const struct history *h)
 {
-    struct search s = {.spec = spec, .h = h, .budget = 200000};
+    struct search s = {.spec = spec, .h = h, .budget = BUDGET};
 
     replay(&s);
-    return explore(&s);
+    if (!explore(&s))
+        return NOT_LINEAR;
+    return s.budget == 0 ? TOO_HARD : LINEAR;
 }

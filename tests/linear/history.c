@@ -96,10 +96,18 @@ int64_t op_do(struct pair *pair, const struct op *op)
         return bind_interdomain(g, other->id, op->port);
     case OP_BIND_IPI:
         return bind_ipi(g, op->arg % LINEAR_CPUS);
+    case OP_BIND_VIRQ:
+        return bind_virq(g, VIRQ_DEBUG, op->arg % LINEAR_CPUS);
+    case OP_BIND_PIRQ:
+        return bind_pirq(g, 1 + op->arg % LINEAR_CPUS, BIND_PIRQ__WILL_SHARE);
     case OP_CLOSE:
         return close_port(g, op->port);
     case OP_SEND:
         return send_port(g, op->port);
+    case OP_RAISE_VIRQ:
+        return evc_raise_vcpu_virq(g->dom, op->arg % LINEAR_CPUS, VIRQ_DEBUG);
+    case OP_RAISE_PIRQ:
+        return evc_raise_pirq(g->dom, 1 + op->arg % LINEAR_CPUS);
     case OP_UNMASK:
         return unmask_port(g, op->port);
     case OP_BIND_VCPU:
@@ -120,10 +128,14 @@ int64_t op_do(struct pair *pair, const struct op *op)
 
 void op_print(const struct op *op)
 {
-    static const char *const names[] = {
-        "alloc_unbound", "bind_interdomain", "bind_ipi",     "close",  "send",
-        "unmask",        "bind_vcpu",        "set_priority", "status", "mask",
-        "consume"};
+    static const char *const names[] = {"alloc_unbound", "bind_interdomain",
+                                        "bind_ipi",      "bind_virq",
+                                        "bind_pirq",     "close",
+                                        "send",          "raise_virq",
+                                        "raise_pirq",    "unmask",
+                                        "bind_vcpu",     "set_priority",
+                                        "status",        "mask",
+                                        "consume"};
 
     printf("  %4llu..%-4llu d%u %s port=%u arg=%u -> %#llx\n",
            (unsigned long long)op->begin, (unsigned long long)op->end,
@@ -133,6 +145,32 @@ void op_print(const struct op *op)
 
 /* ---- a send in two halves ----------------------------------------------- */
 
+bool is_send(const struct op *op)
+{
+    return op->kind == OP_SEND || op->kind == OP_RAISE_VIRQ ||
+           op->kind == OP_RAISE_PIRQ;
+}
+
+/* The port of the interrupt that is raised, any in use. */
+static int64_t raise_begin(struct pair *pair, const struct op *op,
+                           struct target *target)
+{
+    struct evc_domain *dom = pair->side[op->side]->dom;
+    bool is_pirq = op->kind == OP_RAISE_PIRQ;
+    struct evc_port_info i;
+
+    for (uint32_t p = 0; (p = evc_port_next(dom, p)) != 0;) {
+        if (evc_port_info(dom, p, &i) < 0)
+            abort();
+        if (is_pirq ? i.status == EVTCHNSTAT_pirq &&
+                          i.irq == 1 + op->arg % LINEAR_CPUS
+                    : i.status == EVTCHNSTAT_virq &&
+                          i.vcpu == op->arg % LINEAR_CPUS)
+            *target = (struct target){true, op->side, p};
+    }
+    return is_pirq && !target->any ? -XEN_ENOENT : 0;
+}
+
 int64_t send_begin(struct pair *pair, const struct op *op,
                    struct target *target)
 {
@@ -140,6 +178,8 @@ int64_t send_begin(struct pair *pair, const struct op *op,
     struct evc_port_info info;
 
     *target = (struct target){0};
+    if (op->kind == OP_RAISE_VIRQ || op->kind == OP_RAISE_PIRQ)
+        return raise_begin(pair, op, target);
     if (evc_port_info(g->dom, op->port, &info) < 0)
         return -XEN_EINVAL;
     if (info.status == EVTCHNSTAT_interdomain)
@@ -176,7 +216,7 @@ void view_take(struct pair *pair, struct view *view)
                 i.status | i.vcpu << 4 | i.priority << 8 |
                 (uint64_t)i.pending << 12 | (uint64_t)i.masked << 13 |
                 (uint64_t)i.linked << 14 | (uint64_t)i.remote_domain << 16 |
-                (uint64_t)i.remote_port << 32;
+                (uint64_t)(i.remote_port | i.irq) << 32;
         }
     }
 }

@@ -21,8 +21,12 @@ enum op_kind {
     OP_ALLOC, /* offer a port to the other side */
     OP_BIND,  /* bind to the other side's port */
     OP_BIND_IPI,
+    OP_BIND_VIRQ, /* a vCPU's own one */
+    OP_BIND_PIRQ,
     OP_CLOSE,
     OP_SEND,
+    OP_RAISE_VIRQ, /* by the host */
+    OP_RAISE_PIRQ,
     OP_UNMASK,
     OP_BIND_VCPU,
     OP_PRIORITY,
@@ -69,9 +73,11 @@ void op_print(const struct op *op);
 void view_take(struct pair *pair, struct view *view);
 
 /*
- * A send in its two halves: where it leads, and the post, which may come later.
- * Between the two the port may be closed: the one spurious event (10.2).
+ * A send, or what the host raises, in its two halves: where it leads, and the
+ * post, which may come later.  Between the two the port may be closed: the one
+ * spurious event (10.2).
  */
+bool is_send(const struct op *op);
 struct target {
     bool any;
     unsigned side, port;
@@ -83,6 +89,11 @@ void send_end(struct pair *pair, struct target target);
 /* Every pending, unmasked event is found by upcalls. False: one is lost. */
 bool pair_drain(struct pair *pair, const struct view *view);
 
-bool is_linear(struct pair *spec, const struct history *h);
+enum verdict {
+    NOT_LINEAR,
+    LINEAR,
+    TOO_HARD, /* so many orders that none was found in time */
+};
+enum verdict linear_check(struct pair *spec, const struct history *h);
 
 #endif /* EVC_TESTS_HISTORY_H */
