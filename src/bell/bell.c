@@ -27,7 +27,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -183,20 +182,22 @@ static void retract(evc_a32 *word, struct announcement a, uint32_t how)
 
 /* ---- spinning ----------------------------------------------------------- */
 
+/*
+ * The machine's processors, not those this thread may use: one that is pinned
+ * waits for another that is pinned elsewhere.
+ */
 static bool has_company(void)
 {
-    static evc_a32 known; /* 1: alone on one processor; 2: not so */
-    uint32_t answer = evc_a32_load_rlx(&known);
-    cpu_set_t set;
+    static evc_a32 known; /* 1, or 2: more; 0: not asked yet */
+    uint32_t count = evc_a32_load_rlx(&known);
 
-    if (answer == 0) {
-        answer =
-            sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) > 1
-                ? 2
-                : 1;
-        evc_a32_store_rlx(&known, answer);
+    if (count == 0) {
+        long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+        count = online == 1 ? 1 : 2; /* nobody knows: more */
+        evc_a32_store_rlx(&known, count);
     }
-    return answer == 2;
+    return count > 1;
 }
 
 static void relax(void)
