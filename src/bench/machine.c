@@ -180,6 +180,14 @@ int evc_machine_descriptors(uint64_t wanted)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -EMFILE;
 }
 
+void *evc_alloc_lines(size_t size)
+{
+    size_t whole = (size + 127) & ~(size_t)127;
+    void *memory = aligned_alloc(128, whole);
+
+    return memory ? memset(memory, 0, whole) : NULL;
+}
+
 double evc_now_ns(void)
 {
     struct timespec now;

@@ -6,6 +6,7 @@
 #define EVC_BENCH_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct evc_machine {
@@ -42,6 +43,12 @@ double evc_now_ns(void);
 
 /* How often the calling thread lost its CPU against its will. */
 long evc_switches(void);
+
+/* Zeroed memory that begins a pair of cache lines, or NULL; for free(). */
+void *evc_alloc_lines(size_t size);
+
+/* What one side writes and the other has no business with: lines of its own. */
+#define EVC_LINES _Alignas(128)
 
 /* One turn of a loop that waits for the other CPU. */
 static inline void evc_relax(void)

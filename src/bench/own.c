@@ -34,7 +34,7 @@ static int on_event(struct evc_guest_vcpu *self, evc_port port, void *data)
 int evc_own_open(const struct evc_machine *machine, bool fifo,
                  uint32_t channels, enum evc_place place, struct evc_own **out)
 {
-    struct evc_own *own = calloc(1, sizeof(*own));
+    struct evc_own *own = evc_alloc_lines(sizeof(*own));
     const struct evc_bench_guests_config config = {
         .fifo = fifo,
         .channels = channels,

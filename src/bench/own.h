@@ -13,8 +13,8 @@ struct evc_own {
     struct evc_bench_guests *guests;
     struct evc_party *party;
     bool fifo;
-    uint64_t handled;
-    evc_port last; /* handled last */
+    EVC_LINES uint64_t handled; /* events, counted by who dispatches */
+    evc_port last;              /* of these */
 };
 
 int evc_own_open(const struct evc_machine *machine, bool fifo,

@@ -20,7 +20,7 @@ static void on_event(void *data, uint32_t channel)
 static int open_one(const struct evc_adapter *adapter, enum evc_place place,
                     uint32_t channels, struct evc_route **out)
 {
-    struct evc_route *route = calloc(1, sizeof(*route));
+    struct evc_route *route = evc_alloc_lines(sizeof(*route));
     const struct evc_adapter_config config = {
         .channels = channels,
         .processes = place == EVC_PLACE_PROCESSES,

@@ -15,9 +15,9 @@ struct evc_route {
     enum evc_place place;
     uint32_t channels;
     void *link;
-    uint64_t handled;        /* events, counted by the receiver */
     struct evc_route *back;  /* two parties: from the receiver to the sender */
     struct evc_party *party; /* two parties: the receiver */
+    EVC_LINES uint64_t handled; /* events, counted by the receiver */
 };
 
 int evc_route_open(const struct evc_machine *machine,

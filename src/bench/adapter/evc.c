@@ -1,45 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ours: the sender holds the engine, the receiver takes with libevc-guest.
+ * Ours: the sender holds the engine, the receiver takes with libevc-guest, and
+ * waits at a bell, which the engine's kick rings.
  *
- * A receiver with nothing to do spins for a while, then says that it sleeps,
- * looks once more, and sleeps.  The engine calls kick() when it has raised the
- * upcall, and that wakes a sleeper.
- *
- *   here                       there                       if it were weaker
- *   -------------------------  --------------------------  ------------------
- *   A1 store asleep, fence sc  A2 upcall, then asleep  sc  neither sees the
- *                                                          other: it sleeps on
+ * The kick comes after a sequentially consistent read-modify-write of the
+ * upcall flag, and is_due() looks at that flag likewise, so ringing needs no
+ * locked instruction of its own.
  */
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <evc/adapter.h>
+#include <evc/bell.h>
 
 #include "adapters.h"
 #include "guests.h"
 #include "machine.h"
 
-#define WINDOW_NS \
-    50000.0 /* spin for so long: several times what waking takes */
-
 struct link {
     struct evc_bench_guests *guests;
-    _Atomic uint32_t *asleep; /* shared: 1 while the receiver sleeps or is to */
+    struct evc_bell *bell; /* shared */
     evc_adapter_handler *handler;
     void *data;
+    EVC_LINES struct evc_bell_spin spin; /* the receiver's */
 };
-
-static long futex(_Atomic uint32_t *word, int what, uint32_t value)
-{
-    return syscall(SYS_futex, word, what, value, NULL, NULL, 0);
-}
 
 /* Of the receiver's vCPU; the sender's is kicked as well, when it binds. */
 static void kick(void *data, uint32_t vcpu)
@@ -47,9 +32,7 @@ static void kick(void *data, uint32_t vcpu)
     struct link *link = data;
 
     (void)vcpu;
-    if (atomic_load(link->asleep) && /* A2, pairs with A1 */
-        atomic_exchange(link->asleep, 0))
-        futex(link->asleep, FUTEX_WAKE, INT_MAX);
+    (void)evc_bell_ring_rmw(link->bell, -1);
 }
 
 static int on_event(struct evc_guest_vcpu *self, evc_port port, void *data)
@@ -66,15 +49,15 @@ static void close_link(void *data)
     struct link *link = data;
 
     evc_bench_guests_close(link->guests);
-    if (link->asleep)
-        munmap((void *)link->asleep, sizeof(*link->asleep));
+    if (link->bell)
+        munmap(link->bell, sizeof(*link->bell));
     free(link);
 }
 
 static int open_link(const struct evc_adapter_config *config, bool fifo,
                      void **out)
 {
-    struct link *link = calloc(1, sizeof(*link));
+    struct link *link = evc_alloc_lines(sizeof(*link));
     const struct evc_bench_guests_config guests = {
         .fifo = fifo,
         .channels = config->channels,
@@ -89,10 +72,10 @@ static int open_link(const struct evc_adapter_config *config, bool fifo,
         return -ENOMEM;
     link->handler = config->handler;
     link->data = config->data;
-    shared = mmap(NULL, sizeof(*link->asleep), PROT_READ | PROT_WRITE,
+    shared = mmap(NULL, sizeof(*link->bell), PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    link->asleep = shared == MAP_FAILED ? NULL : shared;
-    r = link->asleep ? evc_bench_guests_open(&guests, &link->guests) : -ENOMEM;
+    link->bell = shared == MAP_FAILED ? NULL : shared;
+    r = link->bell ? evc_bench_guests_open(&guests, &link->guests) : -ENOMEM;
     if (r < 0)
         close_link(link);
     else
@@ -131,36 +114,22 @@ static int take(void *data)
     return evc_guest_dispatch(link->guests->receiver.vcpu, 0, 0);
 }
 
-/* Is there something within the window? */
-static bool spin(struct evc_guest_vcpu *vcpu)
+static bool is_due(void *data)
 {
-    double until = 0;
+    const struct link *link = data;
+    struct evc_bench_guest *receiver = &link->guests->receiver;
 
-    for (unsigned turns = 1; !evc_guest_is_due(vcpu); turns++) {
-        evc_relax();
-        if (turns % 64 != 0)
-            continue;
-        if (until == 0)
-            until = evc_now_ns() + WINDOW_NS;
-        else if (evc_now_ns() > until)
-            return false;
-    }
-    return true;
+    return __atomic_load_n(&receiver->info->vcpu_info[0].evtchn_upcall_pending,
+                           __ATOMIC_SEQ_CST) ||
+           evc_guest_is_due(receiver->vcpu);
 }
 
 static int wait(void *data)
 {
     struct link *link = data;
-    struct evc_guest_vcpu *vcpu = link->guests->receiver.vcpu;
+    int r = evc_bell_wait(link->bell, &link->spin, is_due, link, -1);
 
-    while (!spin(vcpu)) {
-        atomic_store(link->asleep, 1);
-        atomic_thread_fence(memory_order_seq_cst); /* A1, pairs with A2 */
-        if (!evc_guest_is_due(vcpu))
-            futex(link->asleep, FUTEX_WAIT, 1);
-        atomic_store(link->asleep, 0);
-    }
-    return take(link);
+    return r < 0 && r != -EINTR ? r : take(link);
 }
 
 static void memory(const void *data, struct evc_adapter_memory *out)
