@@ -171,11 +171,11 @@ static void close_poll(uv_poll_t *poll, bool *waits)
 /* Nobody reads any more: the guest goes on talking, to nobody. */
 static void out_ended(struct evc_console *console)
 {
+    evc_log(&console->backend->log, "console: cannot write: %s",
+            strerror(errno));
     close_poll(&console->out_poll, &console->out_waits);
     console->size = 0;
     console->may_lose = true;
-    evc_log(&console->backend->log, "console: cannot write: %s",
-            strerror(errno));
     close(console->out);
     console->out = -1;
 }
