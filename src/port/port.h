@@ -7,14 +7,17 @@
  * *delivery* (which vCPU is told, at which priority).  Binders change them
  * under the domain's lock, one store a word.
  *
- *     table --valid--> shelf[32] --> bucket[64] --> channel[64] delivery[64]
+ *     table --valid--> directory --> bucket --> channel[64] delivery[64]
  *
  * A table only grows, and a bucket stays until its domain is gone: a number
- * below `valid` can always be looked up.
+ * below `valid` can always be looked up.  A directory that has become too small
+ * is copied to one of twice its room and kept until then too, for whoever still
+ * reads it; all of them together are not twice the last one.
  *
  *   here                there                if it were weaker
  *   ------------------  -------------------  -------------------------------
  *   T1 store valid rel  T2 load valid acq    a reader meets a null bucket
+ *   T3 store dir.  rel  T4 load dir.  acq    a reader meets an empty directory
  *   C1 store chan  rel  C2 load chan  acq    a sender reaches a peer that is
  *                                            not yet there
  */
@@ -122,9 +125,15 @@ struct evc_bucket {
     struct evc_port_counters *_Atomic counters;
 } __attribute__((aligned(64)));
 
+/* The buckets by number. */
+struct evc_directory {
+    struct evc_directory *before; /* the smaller one, which it is a copy of */
+    uint32_t room;
+    struct evc_bucket *bucket[];
+};
+
+/* 4,096 ports, as binders see them, under the domain's lock. */
 struct evc_shelf {
-    struct evc_bucket *bucket[EVC_SHELF_BUCKETS];
-    /* For binders, under the domain's lock, on other lines: */
     uint64_t full;                    /* buckets without a free port */
     uint64_t any_busy;                /* buckets with a busy port */
     uint64_t used[EVC_SHELF_BUCKETS]; /* ports that are open, or busy */
@@ -133,13 +142,13 @@ struct evc_shelf {
 
 struct evc_table {
     evc_a32 valid; /* ports below this exist; a multiple of 64 */
-    struct evc_shelf *shelf[EVC_SHELVES];
-    /* For binders, on a line of their own: */
-    uint32_t full
-        __attribute__((aligned(64))); /* shelves without a free port */
-    uint32_t any_busy;                /* shelves with a busy port */
-    uint32_t looked; /* the busy port at which the last search stopped */
-    uint32_t open;   /* ports that are neither free nor reserved */
+    struct evc_directory *_Atomic directory;
+    /* For binders, on lines of their own: */
+    struct evc_shelf *shelf[EVC_SHELVES] __attribute__((aligned(64)));
+    uint32_t full;     /* shelves without a free port */
+    uint32_t any_busy; /* shelves with a busy port */
+    uint32_t looked;   /* the busy port at which the last search stopped */
+    uint32_t open;     /* ports that are neither free nor reserved */
 };
 
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
@@ -155,7 +164,11 @@ static inline uint32_t evc_table_valid(const struct evc_table *table)
 static inline struct evc_bucket *evc_table_bucket(const struct evc_table *table,
                                                   uint32_t port)
 {
-    return table->shelf[port / 4096]->bucket[port / 64 % 64];
+    /* T4, pairs with T3 */
+    const struct evc_directory *directory =
+        atomic_load_explicit(&table->directory, memory_order_acquire);
+
+    return directory->bucket[port / EVC_BUCKET_PORTS];
 }
 
 /* The bucket of any number, NULL where there is no such port. */
@@ -173,6 +186,14 @@ static inline uint64_t evc_table_chan(const struct evc_table *table,
     const struct evc_bucket *bucket = evc_table_bucket(table, port);
 
     return evc_a64_load_acq(&bucket->chan[port % 64]); /* C2, pairs with C1 */
+}
+
+/* The channel word of any number, that of a free port where there is none. */
+static inline uint64_t evc_table_look(const struct evc_table *table,
+                                      uint32_t port)
+{
+    return port < evc_table_valid(table) ? evc_table_chan(table, port)
+                                         : EVC_FREE;
 }
 
 static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,

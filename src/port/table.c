@@ -18,6 +18,8 @@
 /* Of the busy ports, how many a search looks at in either half of its turn. */
 #define LOOKS 256u
 
+#define FIRST_ROOM 2u /* buckets; doubled as ports are needed */
+
 static struct evc_bucket *bucket_create(void)
 {
     struct evc_bucket *bucket = evc_alloc_lines(1, sizeof(*bucket));
@@ -39,15 +41,40 @@ static int shelf_ensure(struct evc_table *table, unsigned shelf)
     return table->shelf[shelf] != NULL ? 0 : -ENOMEM;
 }
 
+/* Room in the directory for one more bucket; the old ones stay readable. */
+static int directory_ensure(struct evc_table *table, uint32_t number)
+{
+    struct evc_directory *old = atomic_load(&table->directory), *new;
+    uint32_t room = old != NULL ? old->room : FIRST_ROOM / 2;
+
+    if (old != NULL && number < room)
+        return 0;
+    while (room <= number)
+        room *= 2;
+    new = calloc(1, sizeof(*new) + room * sizeof(new->bucket[0]));
+    if (new == NULL)
+        return -ENOMEM;
+    if (old != NULL)
+        memcpy(new->bucket, old->bucket, old->room * sizeof(old->bucket[0]));
+    new->before = old;
+    new->room = room;
+    /* T3, pairs with T4 */
+    atomic_store_explicit(&table->directory, new, memory_order_release);
+    return 0;
+}
+
 /* One more bucket, unseen by readers until `valid` says so. */
 static int bucket_ensure(struct evc_table *table, uint32_t port)
 {
+    uint32_t number = port / EVC_BUCKET_PORTS;
     struct evc_bucket **slot;
     int r = shelf_ensure(table, port / 4096);
 
+    if (r == 0)
+        r = directory_ensure(table, number);
     if (r < 0)
         return r;
-    slot = &table->shelf[port / 4096]->bucket[port / 64 % 64];
+    slot = &atomic_load(&table->directory)->bucket[number];
     if (*slot == NULL)
         *slot = bucket_create();
     return *slot != NULL ? 0 : -ENOMEM;
@@ -85,18 +112,30 @@ int evc_table_init(struct evc_table *table)
     return 0;
 }
 
+static void buckets_free(struct evc_directory *directory)
+{
+    for (uint32_t n = 0; n < directory->room; n++) {
+        struct evc_bucket *bucket = directory->bucket[n];
+
+        if (bucket != NULL)
+            free((void *)atomic_load(&bucket->hosts));
+        free(bucket);
+    }
+}
+
 void evc_table_finish(struct evc_table *table)
 {
-    for (unsigned s = 0; s < EVC_SHELVES; s++) {
-        for (unsigned b = 0; table->shelf[s] && b < EVC_SHELF_BUCKETS; b++) {
-            struct evc_bucket *bucket = table->shelf[s]->bucket[b];
+    struct evc_directory *directory = atomic_load(&table->directory);
+    struct evc_directory *before;
 
-            if (bucket != NULL)
-                free((void *)atomic_load(&bucket->hosts));
-            free(bucket);
-        }
-        free(table->shelf[s]);
+    if (directory != NULL)
+        buckets_free(directory);
+    for (; directory != NULL; directory = before) {
+        before = directory->before;
+        free(directory);
     }
+    for (unsigned s = 0; s < EVC_SHELVES; s++)
+        free(table->shelf[s]);
     memset(table, 0, sizeof(*table));
 }
 

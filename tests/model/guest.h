@@ -21,7 +21,8 @@ struct shared {
 struct model_world {
     struct shared shared;
     struct evc_table table;
-    struct evc_shelf shelf;
+    _Alignas(struct evc_directory) uint8_t
+        directory[sizeof(struct evc_directory) + sizeof(struct evc_bucket *)];
     struct evc_bucket bucket;
     evc_info_ptr info[MODEL_VCPUS];
     struct evc_delivery to;
@@ -43,10 +44,13 @@ typedef void model_handler(struct model_world *w, uint32_t port);
 static void model_world_init(struct model_world *w)
 {
     struct evc_fifo *fifo = w->to.fifo;
+    struct evc_directory *directory;
 
     memset(w, 0, sizeof(*w));
-    w->table.shelf[0] = &w->shelf;
-    w->shelf.bucket[0] = &w->bucket;
+    directory = (struct evc_directory *)(void *)w->directory;
+    directory->room = 1;
+    directory->bucket[0] = &w->bucket;
+    atomic_store(&w->table.directory, directory);
     evc_a32_store_rlx(&w->table.valid, MODEL_PORTS);
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
         evc_a32_store_rlx(&w->bucket.delivery[p],
@@ -61,6 +65,7 @@ static void model_world_init(struct model_world *w)
                                   .pending = w->shared.pending,
                                   .mask = w->shared.mask,
                                   .fifo = fifo};
+    evc_a32_store_rlx(&w->to.way, EVC_WAY_TWOLEVEL);
 }
 
 /* ---- two-level ---------------------------------------------------------- */
@@ -165,6 +170,7 @@ static inline void model_fifo_init(struct model_world *w)
 
         assert(r == 0);
     }
+    evc_delivery_choose(&w->to, MODEL_VCPUS);
 }
 
 #endif /* LINKED */
