@@ -18,10 +18,15 @@ typedef struct {
 /* How a thread lets others run; defined by the hosted layer above. */
 void evc_spin_wait(evc_spin *spin);
 
+/* True: taken, and what the last holder wrote is visible. */
+static inline bool evc_spin_try(evc_spin *spin)
+{
+    return evc_a32_swap_acq(&spin->taken, 1) == 0; /* L1, pairs with L2 */
+}
+
 static inline void evc_spin_lock(evc_spin *spin)
 {
-    /* L1, pairs with L2: what the last holder wrote is visible. */
-    if (evc_a32_swap_acq(&spin->taken, 1) != 0)
+    if (!evc_spin_try(spin))
         evc_spin_wait(spin);
 }
 

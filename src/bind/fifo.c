@@ -121,6 +121,7 @@ int evc_op_init_control(struct evc_domain *domain,
         r = -EINVAL;
     else
         r = add_block(domain, fifo, arg);
+    evc_delivery_choose(atomic_load(&domain->delivery), domain->vcpus);
     pthread_mutex_unlock(&domain->lock);
 
     if (r == 0)

@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery, off the path of a send: clearing and looking, in whichever ABI the
- * domain uses.
+ * Delivery, off the path of most sends: the other ways to post, choosing one,
+ * clearing and looking, in whichever ABI the domain uses.
  */
 #include "delivery.h"
+
+static bool has_blocks(const struct evc_fifo *fifo, unsigned vcpus)
+{
+    for (unsigned v = 0; v < vcpus; v++)
+        if (atomic_load(&fifo->block[v]) == NULL)
+            return false;
+    return true;
+}
+
+void evc_delivery_choose(struct evc_delivery *to, unsigned vcpus)
+{
+    enum evc_way way = EVC_WAY_OTHER;
+
+    if (to->fifo != NULL && has_blocks(to->fifo, vcpus))
+        way = EVC_WAY_FIFO;
+    else if (to->fifo == NULL && to->shape->wide &&
+             to->shape->ports == EVC_TWOLEVEL_PORTS)
+        way = EVC_WAY_TWOLEVEL;
+    evc_a32_store_rel(&to->way, way); /* B3, pairs with B4 */
+}
 
 void evc_post_clear(const struct evc_delivery *to, uint32_t port)
 {

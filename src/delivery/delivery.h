@@ -10,6 +10,26 @@
  *
  * Nothing here locks a domain or calls the embedder: the answer says what is
  * left to do.
+ *
+ * Ordering table.  The partners with G are the guest's (guest/twolevel.c); the
+ * FIFO rows go on in fifo.c.
+ *
+ *   here                 there                 if it were weaker
+ *   -------------------  --------------------  --------------------------------
+ *   P1 set pending   sc  U2 read pending   sc  post sees "masked", unmask sees
+ *   P2 read mask     sc  U1 clear mask     sc  "nothing pending": event lost
+ *   P1 set pending       G3 clear pending      merged event without its payload
+ *   P3 set selector      G2 take selector      guest scans the word too early
+ *   P4 set upcall        G1 take upcall        guest sleeps over a selector bit
+ *   P1 set pending   sc  I1 move info      sc  event told at the old place,
+ *   P5 read info     sc  (vcpu/info.c)         after the guest has rescanned
+ *   P1, F1           sc  W1 poll counted   sc  poller asleep over its event
+ *   W2 read pollers  sc  (event/, vcpu/wait.c)
+ *   F1 mark word     sc  G5 clear pending      merged event lacks its payload
+ *   F1 mark word     sc  V2 look at word   sc  post sees "masked", unmask sees
+ *   F5 look again    sc  V1 clear masked   sc  "nothing pending": event lost
+ *   S2 read page     sc  E1 store page     sc  (fifo.c)
+ *   B4 load way     acq  B3 store way     rel  a look for a block that is there
  */
 #ifndef EVC_DELIVERY_DELIVERY_H
 #define EVC_DELIVERY_DELIVERY_H
@@ -36,6 +56,8 @@ enum {
     EVC_POST_MASKED = 4,  /* the guest does not want to be told now */
     EVC_POST_DROPPED = 8, /* the vCPU has no control block: nothing was done */
     EVC_POST_SAVED = 16,  /* kept back until it has an event word */
+    EVC_POST_UNDONE = 32, /* of evc_post_begin(): evc_post_end() has the rest */
+    EVC_POST_LINK = 64,   /* with it: that is to link the event word */
 };
 /* With KICK or DROPPED, bits 16-31 of the answer are the notified vCPU. */
 static inline unsigned evc_post_for(unsigned what, unsigned vcpu)
@@ -92,7 +114,14 @@ struct evc_fifo {
     struct evc_block *_Atomic block[] __attribute__((aligned(64))); /* a vCPU */
 };
 
+/*
+ * The two everyday ways to post, told by one look: a two-level guest with words
+ * of 64 bits, and a FIFO guest that has given each vCPU a control block.
+ */
+enum evc_way { EVC_WAY_OTHER, EVC_WAY_TWOLEVEL, EVC_WAY_FIFO };
+
 struct evc_delivery {
+    evc_a32 way;             /* enum evc_way */
     struct evc_table *table; /* the domain's ports */
     evc_info_ptr *info;      /* one a vCPU, the domain's */
     const struct evc_shape *shape;
@@ -120,35 +149,213 @@ void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port);
 bool evc_twolevel_test(const struct evc_delivery *to, const uint8_t *bits,
                        uint32_t port);
 
-/* Tell a vCPU. True: it had not been told before. */
-bool evc_upcall_raise(const struct evc_delivery *to, unsigned vcpu);
+/* Where a vCPU is told. */
+static inline uint8_t *evc_delivery_info(const struct evc_delivery *to,
+                                         unsigned vcpu)
+{
+    return atomic_load(&to->info[vcpu]); /* P5, pairs with I1 */
+}
+
+/* Tell a vCPU; EVC_POST_KICK: it had not been told before. */
+static inline unsigned evc_upcall_raise(uint8_t *info, unsigned vcpu)
+{
+    evc_a8 *upcall_pending = (evc_a8 *)(void *)info;
+
+    if (evc_a8_set_sc(upcall_pending, 1) & 1) /* P4, pairs with G1 */
+        return 0;
+    return evc_post_for(EVC_POST_KICK, vcpu);
+}
 
 unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port);
-unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port);
 void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
+/* What evc_fifo_begin() left: `post` is its answer, with EVC_POST_LINK. */
+unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
+                       unsigned post);
 
-/* The port's event word, NULL where its page is missing. */
-evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port);
+#define EVC_FIFO_PENDING (1u << 31)
+#define EVC_FIFO_MASKED  (1u << 30)
+#define EVC_FIFO_LINKED  (1u << 29)
+#define EVC_FIFO_BUSY    (1u << 28)
+
+/* The event word of an existing port, NULL where its page is missing. */
+static inline evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port)
+{
+    /* S2, pairs with E1 */
+    evc_a32 *page = atomic_load(&fifo->page[port / EVC_FIFO_PAGE_PORTS]);
+
+    return page != NULL ? page + port % EVC_FIFO_PAGE_PORTS : NULL;
+}
+
+/* The same of one whose page is known to be there; pages do not go. */
+static inline evc_a32 *evc_fifo_existing(const struct evc_fifo *fifo,
+                                         uint32_t port)
+{
+    return atomic_load_explicit(&fifo->page[port / EVC_FIFO_PAGE_PORTS],
+                                memory_order_acquire) +
+           port % EVC_FIFO_PAGE_PORTS;
+}
 
 /* ---- both ABIs ---------------------------------------------------------- */
 
+#define EVC_TWOLEVEL_PORTS 4096u /* with words of 64 bits */
+
+static inline unsigned evc_twolevel_begin(const struct evc_delivery *to,
+                                          uint32_t port)
+{
+    uint64_t bit = UINT64_C(1) << port % 64;
+    uint32_t word = port / 64;
+
+    /* P1, pairs with U2, G3, I1 and W1.  Pending already: merged with it. */
+    if (evc_a64_set_sc((evc_a64 *)(void *)to->pending + word, bit) & bit)
+        return 0;
+    /* P2, pairs with U1 */
+    if (evc_a64_load_sc((evc_a64 *)(void *)to->mask + word) & bit)
+        return EVC_POST_EDGE | EVC_POST_MASKED;
+    return EVC_POST_EDGE | EVC_POST_UNDONE;
+}
+
 /*
- * Set an existing port pending on its notify vCPU.
+ * What that has left: tell the vCPU that the word is worth a look.  Whoever set
+ * the selector bit first goes on to P4; the others know that it has been, or
+ * will be, done.
+ */
+static inline unsigned evc_twolevel_end(const struct evc_delivery *to,
+                                        uint32_t port)
+{
+    unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));
+    uint8_t *info = evc_delivery_info(to, vcpu);
+    evc_a64 *selector = (evc_a64 *)(void *)(info + to->shape->sel_offset);
+    uint64_t bit = UINT64_C(1) << port / 64;
+
+    if (evc_a64_set_sc(selector, bit) & bit) /* P3, pairs with G2 */
+        return EVC_POST_EDGE;
+    return EVC_POST_EDGE | evc_upcall_raise(info, vcpu);
+}
+
+static inline unsigned evc_fifo_begin(const struct evc_delivery *to,
+                                      uint32_t port)
+{
+    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    uint32_t now;
+
+    if (word == NULL)
+        return EVC_POST_UNDONE;
+    now = evc_a32_load_rlx(word);
+    if (!(now & (EVC_FIFO_MASKED | EVC_FIFO_LINKED)))
+        return EVC_POST_UNDONE | EVC_POST_LINK;
+    /* F1.  Merged with one that is on its way, whoever brings it there. */
+    if (evc_a32_set_sc(word, EVC_FIFO_PENDING) & EVC_FIFO_PENDING)
+        return 0;
+    now = evc_a32_load_sc(word); /* F5, pairs with V1 */
+    if (now & EVC_FIFO_MASKED)
+        return EVC_POST_EDGE | EVC_POST_MASKED;
+    if (now & EVC_FIFO_LINKED)
+        return EVC_POST_EDGE;
+    return EVC_POST_EDGE | EVC_POST_UNDONE | EVC_POST_LINK;
+}
+
+/*
+ * Set an existing port pending on its notify vCPU: the beginning, which is all
+ * for an event that merges with another or is masked, and the rest.
  *
  * Order: what the caller wrote before is visible to whoever takes the event.
  */
-static inline unsigned evc_post(const struct evc_delivery *to, uint32_t port)
+static inline unsigned evc_post_begin(const struct evc_delivery *to,
+                                      uint32_t port)
 {
+    uint32_t way = evc_a32_load_acq(&to->way); /* B4, pairs with B3 */
+
+    if (way == EVC_WAY_TWOLEVEL && port < EVC_TWOLEVEL_PORTS)
+        return evc_twolevel_begin(to, port);
+    if (way == EVC_WAY_FIFO)
+        return evc_fifo_begin(to, port);
+    return EVC_POST_UNDONE;
+}
+
+/* @post: what the beginning answered, with EVC_POST_UNDONE. Answers the whole. */
+static inline unsigned evc_post_end(const struct evc_delivery *to,
+                                    uint32_t port, unsigned post)
+{
+    if (post & EVC_POST_LINK)
+        return evc_fifo_link(to, port, post);
+    if (post & EVC_POST_EDGE)
+        return evc_twolevel_end(to, port);
     return to->fifo != NULL ? evc_fifo_post(to, port)
                             : evc_twolevel_post(to, port);
 }
 
-/* Clear MASKED; deliver what is pending. */
+static inline unsigned evc_post(const struct evc_delivery *to, uint32_t port)
+{
+    unsigned post = evc_post_begin(to, port);
+
+    return post & EVC_POST_UNDONE ? evc_post_end(to, port, post) : post;
+}
+
+/*
+ * Clear MASK, and tell of what was pending meanwhile: the beginning, which is
+ * all where nothing was, and the rest.
+ */
+static inline unsigned evc_twolevel_unmask_begin(const struct evc_delivery *to,
+                                                 uint32_t port)
+{
+    uint64_t bit = UINT64_C(1) << port % 64;
+    uint32_t word = port / 64;
+
+    /* U1, pairs with P2 */
+    if (!(evc_a64_clear_sc((evc_a64 *)(void *)to->mask + word, bit) & bit))
+        return 0;
+    /* U2, pairs with P1 */
+    if (!(evc_a64_load_sc((evc_a64 *)(void *)to->pending + word) & bit))
+        return 0;
+    return EVC_POST_UNDONE | EVC_POST_EDGE;
+}
+
+static inline unsigned evc_fifo_unmask_begin(const struct evc_delivery *to,
+                                             uint32_t port)
+{
+    const uint32_t linked = EVC_FIFO_PENDING | EVC_FIFO_LINKED;
+    evc_a32 *word = evc_fifo_word(to->fifo, port);
+
+    if (word == NULL)
+        return 0;
+    /*
+     * V1, pairs with F5.  What comes later meets an unmasked word, and what is
+     * on a queue will be met unmasked there.
+     */
+    (void)evc_a32_clear_sc(word, EVC_FIFO_MASKED);
+    /* V2, pairs with F1 */
+    if ((evc_a32_load_sc(word) & linked) != EVC_FIFO_PENDING)
+        return 0;
+    return EVC_POST_UNDONE | EVC_POST_EDGE | EVC_POST_LINK;
+}
+
+static inline unsigned evc_unmask_begin(const struct evc_delivery *to,
+                                        uint32_t port)
+{
+    uint32_t way = evc_a32_load_acq(&to->way); /* B4, pairs with B3 */
+
+    if (way == EVC_WAY_TWOLEVEL && port < EVC_TWOLEVEL_PORTS)
+        return evc_twolevel_unmask_begin(to, port);
+    if (to->fifo != NULL)
+        return evc_fifo_unmask_begin(to, port);
+    return EVC_POST_UNDONE;
+}
+
+/* It became pending before: that was the edge. */
+static inline unsigned evc_unmask_end(const struct evc_delivery *to,
+                                      uint32_t port, unsigned post)
+{
+    post = post & EVC_POST_EDGE ? evc_post_end(to, port, post)
+                                : evc_twolevel_unmask(to, port);
+    return post & ~(unsigned)EVC_POST_EDGE;
+}
+
 static inline unsigned evc_post_unmask(const struct evc_delivery *to,
                                        uint32_t port)
 {
-    return to->fifo != NULL ? evc_fifo_unmask(to, port)
-                            : evc_twolevel_unmask(to, port);
+    unsigned post = evc_unmask_begin(to, port);
+
+    return post & EVC_POST_UNDONE ? evc_unmask_end(to, port, post) : post;
 }
 
 /* Forget what is pending: the port is being closed. */
@@ -168,6 +375,9 @@ void evc_fifo_destroy(struct evc_fifo *fifo, unsigned vcpus);
 /* Publish a control block at @control for a vCPU. 0 or -ENOMEM. */
 int evc_fifo_add_block(struct evc_fifo *fifo, unsigned vcpu, void *page,
                        uint64_t gfn, unsigned offset);
+
+/* Choose the way of a delivery, whose guest may have given one more block. */
+void evc_delivery_choose(struct evc_delivery *to, unsigned vcpus);
 
 /* Publish one more page of event words; the caller then replays the saved. */
 void evc_fifo_add_page(struct evc_fifo *fifo, void *page, uint64_t gfn);

@@ -14,13 +14,12 @@
  * would be linked behind itself.  A port that changes queues takes both locks,
  * and `moving`, which keeps its `last` still.
  *
- * Ordering table.  The partners with G are the guest's (guest/fifo.c).
+ * Marking what needs no link is delivery.h's, inline.  Ordering table, with
+ * partners G of the guest (guest/fifo.c):
  *
  *   here                 there                  if it were weaker
  *   -------------------  ---------------------  -------------------------------
- *   F1 mark word     sc  G5 clear pending       merged event lacks its payload
- *   F1 mark word     sc  V1 clear masked    sc  post sees "masked", unmask sees
- *                                               "nothing pending": event lost
+ *   F1 mark word     sc  (delivery.h)
  *   F2 store head   rel  G2 take ready          guest follows the old list
  *   F3 link tail     sc  G4 take link           guest finds an unmarked port
  *   F4 set ready     sc  G2 take ready          guest looks at head too early
@@ -36,10 +35,10 @@
 
 #include "lines.h"
 
-#define PENDING   (1u << 31)
-#define MASKED    (1u << 30)
-#define LINKED    (1u << 29)
-#define BUSY      (1u << 28)
+#define PENDING   EVC_FIFO_PENDING
+#define MASKED    EVC_FIFO_MASKED
+#define LINKED    EVC_FIFO_LINKED
+#define BUSY      EVC_FIFO_BUSY
 #define LINK_MASK (EVC_FIFO_PORTS - 1)
 
 #define READY 0u /* of the control block, in 32-bit words */
@@ -49,17 +48,6 @@
 #define TRIES 4
 
 /* ---- words and pages ---------------------------------------------------- */
-
-evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port)
-{
-    evc_a32 *page;
-
-    if (port >= EVC_FIFO_PORTS)
-        return NULL;
-    /* S2, pairs with E1 */
-    page = atomic_load(&fifo->page[port / EVC_FIFO_PAGE_PORTS]);
-    return page != NULL ? page + port % EVC_FIFO_PAGE_PORTS : NULL;
-}
 
 static evc_a64 *saved_of(const struct evc_delivery *to, uint32_t port)
 {
@@ -101,7 +89,7 @@ static evc_a32 *save(const struct evc_delivery *to, uint32_t port, bool *again)
  * Returns the word before; without MASKED and LINKED in it, the caller has set
  * LINKED and is the one to link.
  */
-static uint32_t mark(evc_a32 *word, uint32_t set) /* F1 */
+static uint32_t mark(evc_a32 *word, uint32_t set)
 {
     uint32_t old = evc_a32_load_rlx(word);
 
@@ -112,7 +100,7 @@ static uint32_t mark(evc_a32 *word, uint32_t set) /* F1 */
             return old | LINKED;
         if (!(old & (MASKED | LINKED)))
             new |= LINKED;
-        if (evc_a32_cas_sc(word, &old, new))
+        if (evc_a32_cas_sc(word, &old, new)) /* F1 */
             return old;
     }
     old = evc_a32_set_sc(word, set);
@@ -163,180 +151,187 @@ static struct evc_queue *queue_of(const struct evc_fifo *fifo,
 }
 
 /*
- * Append a marked port to a queue, whose lock is held.  True: the vCPU is to be
- * told, for the queue was empty and not known to be ready.
+ * The queue is empty: the marked port is its head.  True: the vCPU is to be
+ * told, for this queue was not known to be ready.
  */
-static bool append(const struct evc_fifo *fifo, struct evc_block *block,
-                   unsigned priority, uint32_t port)
+static inline bool lead(struct evc_block *block, unsigned priority,
+                        uint32_t port)
 {
-    struct evc_queue *queue = &block->queue[priority];
-    uint32_t tail = queue->tail;
     uint32_t ready = 1u << priority;
 
-    queue->tail = port;
-    /* A tail raised again is LINKED by us a moment ago: its queue is empty. */
-    if (tail != 0 && tail != port &&
-        link_behind(evc_fifo_word(fifo, tail), port))
-        return false;
     /* F2, pairs with G2 */
     evc_a32_store_rel(&block->control[HEAD + priority], port);
     /* F4, pairs with G2 */
     return !(evc_a32_set_sc(&block->control[READY], ready) & ready);
 }
 
-static void lock_both(struct evc_queue *a, struct evc_queue *b)
+/* Append a marked port to its queue, whose lock is held.  True: as above. */
+static bool append(const struct evc_fifo *fifo, struct evc_block *block,
+                   unsigned priority, uint32_t port)
 {
-    if (a == NULL || a == b) {
-        evc_spin_lock(&b->lock);
-        return;
-    }
-    evc_spin_lock(a < b ? &a->lock : &b->lock);
-    evc_spin_lock(a < b ? &b->lock : &a->lock);
+    struct evc_queue *queue = &block->queue[priority];
+    uint32_t tail = queue->tail;
+
+    queue->tail = port;
+    /* A tail raised again is LINKED by us a moment ago: its queue is empty. */
+    if (tail != 0 && tail != port &&
+        link_behind(evc_fifo_word(fifo, tail), port))
+        return false;
+    return lead(block, priority, port);
 }
 
-static void unlock_both(struct evc_queue *a, struct evc_queue *b)
-{
-    if (a != NULL && a != b)
-        evc_spin_unlock(&a->lock);
-    evc_spin_unlock(&b->lock);
-}
-
-struct linking {
-    const struct evc_delivery *to;
-    struct evc_block *block;
-    evc_a32 *word;
-    uint32_t port, delivery;
-    uint32_t set; /* PENDING, or 0: it is set already */
-    uint32_t old; /* the word before it was marked */
-    bool tell;    /* the vCPU */
+/* The queue that a port goes to, and the one it was linked to last, locked. */
+struct pair {
+    struct evc_queue *from, *to; /* from NULL: none */
+    bool moving;                 /* fifo.moving is held as well */
 };
 
-/*
- * Under the lock of the port's queue `to`, and of `from`, the one it was linked
- * to last: that one must forget it as its tail.
- */
-static void mark_and_append(struct linking *l, struct evc_queue *from,
-                            struct evc_queue *to)
+/* The common case is the queue of last time: one lock, no `moving`. */
+static bool lock_again(struct pair *p, const evc_a32 *last, uint32_t delivery)
 {
-    l->old = mark(l->word, l->set);
-    if (l->old & (MASKED | LINKED))
-        return;
-    if (from != NULL && from != to && from->tail == l->port)
-        from->tail = 0;
-    l->tell = append(l->to->fifo, l->block, evc_delivery_priority(l->delivery),
-                     l->port);
-}
-
-/* The port was last linked to this very queue: one lock, no `moving`. */
-static bool link_again(struct linking *l, struct evc_queue *to,
-                       const evc_a32 *last)
-{
-    bool same;
-
-    if (evc_a32_load_rlx(last) != l->delivery)
+    if (evc_a32_load_rlx(last) != delivery)
         return false;
-    evc_spin_lock(&to->lock);
-    same = evc_a32_load_rlx(last) == l->delivery;
-    if (same)
-        mark_and_append(l, to, to);
-    evc_spin_unlock(&to->lock);
-    return same;
+    evc_spin_lock(&p->to->lock);
+    if (evc_a32_load_rlx(last) == delivery)
+        return true;
+    evc_spin_unlock(&p->to->lock);
+    return false;
 }
 
-/* The port comes from another queue, or from none. */
-static void link_moved(struct linking *l, struct evc_queue *to, evc_a32 *last)
+static struct pair lock_pair(struct evc_fifo *fifo, const evc_a32 *last,
+                             uint32_t delivery)
 {
-    struct evc_fifo *fifo = l->to->fifo;
-    struct evc_queue *from;
+    struct evc_queue *to = queue_of(fifo, delivery);
+    struct pair p = {.from = to, .to = to};
 
+    if (lock_again(&p, last, delivery))
+        return p;
     evc_spin_lock(&fifo->moving);
-    from = queue_of(fifo, evc_a32_load_rlx(last));
-    lock_both(from, to);
-    mark_and_append(l, from, to);
-    /* Under all three locks: who links it next holds one of them. */
-    if (!(l->old & (MASKED | LINKED)))
-        evc_a32_store_rlx(last, l->delivery);
-    unlock_both(from, to);
-    evc_spin_unlock(&fifo->moving);
+    p.moving = true;
+    p.from = queue_of(fifo, evc_a32_load_rlx(last));
+    if (p.from == NULL || p.from == to) {
+        evc_spin_lock(&to->lock);
+    } else {
+        evc_spin_lock(p.from < to ? &p.from->lock : &to->lock);
+        evc_spin_lock(p.from < to ? &to->lock : &p.from->lock);
+    }
+    return p;
 }
 
-static unsigned outcome(uint32_t old)
+static void unlock_pair(struct evc_fifo *fifo, struct pair p)
 {
-    return (old & PENDING ? 0u : EVC_POST_EDGE) |
-           (old & MASKED ? EVC_POST_MASKED : 0u);
+    if (p.from != NULL && p.from != p.to)
+        evc_spin_unlock(&p.from->lock);
+    evc_spin_unlock(&p.to->lock);
+    if (p.moving)
+        evc_spin_unlock(&fifo->moving);
 }
 
-/* Adds what became of it to `post`: a kick, and the outcome of the mark. */
-static unsigned link_port(struct linking *l)
+/*
+ * The word was neither masked nor linked.  `post` is what has been done so far:
+ * with EVC_POST_EDGE in it, PENDING has been set.  Answers the whole.
+ */
+static __attribute__((noinline)) unsigned
+link_carefully(const struct evc_delivery *to, uint32_t port, unsigned post)
 {
-    evc_a32 *last =
-        &evc_table_bucket(l->to->table, l->port)->last[l->port % 64];
-    struct evc_queue *to = &l->block->queue[evc_delivery_priority(l->delivery)];
-    unsigned vcpu = evc_delivery_vcpu(l->delivery);
+    evc_a32 *word = evc_fifo_existing(to->fifo, port);
+    evc_a32 *last = &evc_table_bucket(to->table, port)->last[port % 64];
+    uint32_t delivery = evc_delivery_of(to, port), old;
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    struct evc_block *block = block_of(to->fifo, vcpu);
+    bool tell = false;
+    struct pair p;
 
-    if (!link_again(l, to, last))
-        link_moved(l, to, last);
-    if (l->tell && evc_upcall_raise(l->to, vcpu))
-        return evc_post_for(EVC_POST_KICK, vcpu);
-    return 0;
+    post &= EVC_POST_EDGE;
+    if (block == NULL)
+        return post | evc_post_for(EVC_POST_DROPPED, vcpu);
+    p = lock_pair(to->fifo, last, delivery);
+    old = mark(word, post ? 0 : PENDING);
+    if (!(old & (MASKED | LINKED))) {
+        if (p.from != NULL && p.from != p.to && p.from->tail == port)
+            p.from->tail = 0; /* it must not be linked behind there any more */
+        tell = append(to->fifo, block, evc_delivery_priority(delivery), port);
+        /* Under all of the locks: who links it next holds one of them. */
+        evc_a32_store_rlx(last, delivery);
+    }
+    unlock_pair(to->fifo, p);
+    if (!post)
+        post = (old & PENDING ? 0u : EVC_POST_EDGE) |
+               (old & MASKED ? EVC_POST_MASKED : 0u);
+    return tell ? post | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu)
+                : post;
 }
 
-/* Where it is to be announced. False: its vCPU has no control block. */
-static bool find_block(struct linking *l)
+/* The queue has something in it, so far: link_behind(), or lead after all. */
+static __attribute__((noinline)) unsigned link_on(const struct evc_delivery *to,
+                                                  struct evc_block *block,
+                                                  unsigned priority,
+                                                  uint32_t port, unsigned vcpu)
 {
-    l->delivery = evc_delivery_of(l->to, l->port);
-    l->block = block_of(l->to->fifo, evc_delivery_vcpu(l->delivery));
-    return l->block != NULL;
+    bool tell = append(to->fifo, block, priority, port);
+
+    evc_spin_unlock(&block->queue[priority].lock);
+    if (!tell)
+        return EVC_POST_EDGE;
+    return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
+}
+
+/*
+ * What nearly every event that has to be linked needs: the queue of last time,
+ * its lock free, the word as it was.  Nothing has been done where it is not so.
+ */
+unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
+                       unsigned post)
+{
+    evc_a32 *word = evc_fifo_existing(to->fifo, port);
+    struct evc_bucket *bucket = evc_table_bucket(to->table, port);
+    uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    struct evc_block *block = block_of(to->fifo, vcpu);
+    unsigned priority = evc_delivery_priority(delivery);
+    struct evc_queue *queue;
+    uint32_t old;
+
+    if (block == NULL || (post & EVC_POST_EDGE))
+        return link_carefully(to, port, post);
+    queue = &block->queue[priority];
+    if (!evc_spin_try(&queue->lock))
+        return link_carefully(to, port, post);
+    old = evc_a32_load_rlx(word);
+    if (evc_a32_load_rlx(&bucket->last[port % 64]) != delivery ||
+        (old & (PENDING | MASKED | LINKED)) ||
+        !evc_a32_cas_sc(word, &old, old | PENDING | LINKED)) { /* F1 */
+        evc_spin_unlock(&queue->lock);
+        return link_carefully(to, port, post);
+    }
+    if (queue->tail != 0 && queue->tail != port)
+        return link_on(to, block, priority, port, vcpu);
+    queue->tail = port;
+    old = lead(block, priority, port);
+    evc_spin_unlock(&queue->lock);
+    if (!old)
+        return EVC_POST_EDGE;
+    return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
 }
 
 /* ---- the operations ----------------------------------------------------- */
 
+/* A word or a control block may be missing. */
 unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port)
 {
-    struct linking l = {.to = to, .port = port, .set = PENDING};
-    uint32_t old;
-    unsigned kick;
+    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port)), post;
     bool again = false;
 
-    l.word = evc_fifo_word(to->fifo, port);
-    if (l.word == NULL)
-        l.word = save(to, port, &again);
-    if (l.word == NULL)
+    if (word == NULL)
+        word = save(to, port, &again);
+    if (word == NULL)
         return again ? 0 : EVC_POST_SAVED;
-
-    if (!find_block(&l))
-        return evc_post_for(EVC_POST_DROPPED, evc_delivery_vcpu(l.delivery));
-
-    if (!(evc_a32_load_rlx(l.word) & (MASKED | LINKED))) {
-        kick = link_port(&l);
-        return kick | outcome(l.old);
-    }
-    /* F1.  What needs no linking needs no lock. */
-    old = evc_a32_set_sc(l.word, PENDING);
-    if (old & (MASKED | LINKED))
-        return outcome(old);
-    l.set = 0;
-    return link_port(&l) | outcome(old);
-}
-
-unsigned evc_fifo_unmask(const struct evc_delivery *to, uint32_t port)
-{
-    struct linking l = {.to = to, .port = port};
-    uint32_t old;
-
-    l.word = evc_fifo_word(to->fifo, port);
-    if (l.word == NULL)
-        return 0;
-    /*
-     * V1, pairs with F1.  What comes later meets an unmasked word, and what is
-     * on a queue will be met unmasked there.
-     */
-    old = evc_a32_clear_sc(l.word, MASKED);
-    if ((old & (PENDING | LINKED)) != PENDING)
-        return 0;
-    if (!find_block(&l))
-        return evc_post_for(EVC_POST_DROPPED, evc_delivery_vcpu(l.delivery));
-    return link_port(&l);
+    /* Dropped whatever the word says, masked or linked. */
+    if (block_of(to->fifo, vcpu) == NULL)
+        return evc_post_for(EVC_POST_DROPPED, vcpu);
+    post = evc_fifo_begin(to, port);
+    return post & EVC_POST_LINK ? evc_fifo_link(to, port, post) : post;
 }
 
 void evc_fifo_clear(const struct evc_delivery *to, uint32_t port)

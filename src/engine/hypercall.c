@@ -93,7 +93,9 @@ static int operate(struct evc_domain *domain, uint32_t cmd, union argument *arg)
     case EVTCHNOP_set_priority:
         return evc_op_set_priority(domain, &arg->set_priority);
     case OP_RESET_CONT:
-        return evc_op_reset_cont(domain, arg->reset.dom);
+        return evc_is_xen_417(domain->engine)
+                   ? evc_op_reset_cont(domain, arg->reset.dom)
+                   : -ENOSYS;
     default:
         return -ENOSYS;
     }
@@ -101,8 +103,6 @@ static int operate(struct evc_domain *domain, uint32_t cmd, union argument *arg)
 
 int evc_event_channel_op(struct evc_domain *domain, uint32_t cmd, void *arg)
 {
-    if (!is_operation(domain->engine, cmd))
-        return -ENOSYS;
     return operate(domain, cmd, arg);
 }
 

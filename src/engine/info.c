@@ -44,8 +44,8 @@ static void answer(struct evtchn_status *arg, uint64_t chan)
  * the two words is read again.  A guest that never stops changing it gets what
  * was there last.
  */
-static uint64_t look(const struct evc_table *table, uint32_t port,
-                     uint32_t *vcpu)
+static inline uint64_t look(const struct evc_table *table, uint32_t port,
+                            uint32_t *vcpu)
 {
     const struct evc_bucket *bucket = evc_table_bucket(table, port);
     uint64_t chan, again = evc_table_chan(table, port);
@@ -60,36 +60,19 @@ static uint64_t look(const struct evc_table *table, uint32_t port,
     return chan;
 }
 
-/* 0; -EBUSY: a channel of it is being changed. */
-static int look_calmly(struct evc_domain *domain, uint32_t port, uint64_t *chan,
-                       uint32_t *vcpu)
+/* Of a moment in which no channel of the domain is half changed. */
+static inline bool look_calmly(const struct evc_domain *domain, uint32_t port,
+                               uint64_t *chan, uint32_t *vcpu)
 {
     uint32_t before = evc_a32_load_acq(&domain->changes); /* Q3 */
 
     *chan = look(&domain->table, port, vcpu);
-    return before % 2 == 0 && evc_a32_load_rlx(&domain->changes) == before
-               ? 0
-               : -EBUSY;
+    return before % 2 == 0 && evc_a32_load_rlx(&domain->changes) == before;
 }
 
-static int status(struct evc_domain *caller, struct evc_domain *domain,
-                  struct evtchn_status *arg, bool locked)
+static inline int tell(const struct evc_domain *caller,
+                       struct evtchn_status *arg, uint64_t chan, uint32_t vcpu)
 {
-    uint32_t vcpu;
-    uint64_t chan;
-    int r;
-
-    if (domain == NULL)
-        return -ESRCH;
-    if (evc_table_find(&domain->table, arg->port) == NULL)
-        return -EINVAL;
-    r = evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
-    if (r < 0)
-        return r;
-    if (locked)
-        chan = look(&domain->table, arg->port, &vcpu);
-    else if (look_calmly(domain, arg->port, &chan, &vcpu) < 0)
-        return 1;
     if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
         return -EACCES;
     answer(arg, chan);
@@ -98,26 +81,83 @@ static int status(struct evc_domain *caller, struct evc_domain *domain,
     return 0;
 }
 
-/* Without a lock, for tools ask for every port there is, unless it must wait. */
-int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+/* May it ask, is there such a port? */
+static int status_begin(struct evc_domain *caller, struct evc_domain *domain,
+                        const struct evtchn_status *arg)
 {
-    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
-    struct evc_domain *domain;
+    if (domain == NULL)
+        return -ESRCH;
+    if (evc_table_find(&domain->table, arg->port) == NULL)
+        return -EINVAL;
+    return evc_engine_policy(caller, EVC_ACTION_STATUS, domain, arg->port);
+}
+
+/* It must wait: for the domain's lock. */
+static int status_locked(struct evc_domain *caller, evc_domid id,
+                         struct evtchn_status *arg)
+{
+    struct evc_domain *domain = evc_domain_get(caller->engine, id);
+    uint64_t chan;
+    uint32_t vcpu;
     int r;
 
-    evc_rcu_lock();
-    r = status(caller, evc_engine_peer(caller->engine, id), arg, false);
-    evc_rcu_unlock();
-    if (r <= 0)
-        return r;
-    domain = evc_domain_get(caller->engine, id);
     if (domain == NULL)
         return -ESRCH;
     pthread_mutex_lock(&domain->lock);
-    r = status(caller, domain, arg, true);
+    r = status_begin(caller, domain, arg);
+    if (r == 0) {
+        chan = look(&domain->table, arg->port, &vcpu);
+        r = tell(caller, arg, chan, vcpu);
+    }
     pthread_mutex_unlock(&domain->lock);
     evc_domain_put(domain);
     return r;
+}
+
+static __attribute__((noinline)) int status_of_any(struct evc_domain *caller,
+                                                   evc_domid id,
+                                                   struct evtchn_status *arg)
+{
+    struct evc_domain *domain;
+    bool calm = false;
+    uint64_t chan = 0;
+    uint32_t vcpu = 0;
+    int r;
+
+    evc_rcu_lock();
+    domain = evc_engine_peer(caller->engine, id);
+    r = status_begin(caller, domain, arg);
+    if (r == 0)
+        calm = look_calmly(domain, arg->port, &chan, &vcpu);
+    evc_rcu_unlock();
+    if (r < 0)
+        return r;
+    return calm ? tell(caller, arg, chan, vcpu)
+                : status_locked(caller, id, arg);
+}
+
+/*
+ * Without a lock, for tools ask for every port there is, unless it must wait.
+ * Of its own ports a domain may always ask, and they do not go away meanwhile.
+ */
+int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
+{
+    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
+    uint32_t before = evc_a32_load_acq(&caller->changes); /* Q3 */
+    const struct evc_bucket *bucket;
+    uint32_t delivery;
+    uint64_t chan;
+
+    bucket = evc_table_find(&caller->table, arg->port);
+    if (id != caller->id || bucket == NULL ||
+        caller->engine->ops.policy != NULL)
+        return status_of_any(caller, id, arg);
+    chan = evc_a64_load_acq(&bucket->chan[arg->port % 64]);
+    delivery = evc_a32_load_acq(&bucket->delivery[arg->port % 64]);
+    if (evc_a64_load_acq(&bucket->chan[arg->port % 64]) != chan ||
+        before % 2 != 0 || evc_a32_load_rlx(&caller->changes) != before)
+        return status_of_any(caller, id, arg);
+    return tell(caller, arg, chan, evc_delivery_vcpu(delivery));
 }
 
 /* ---- for tools ---------------------------------------------------------- */

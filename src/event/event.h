@@ -11,6 +11,22 @@
 
 #include "state.h"
 
+/* ---- telling (wake.c) --------------------------------------------------- */
+
+/* An upcall became due on a vCPU: let it be seen. */
+static inline void evc_vcpu_kick(struct evc_domain *domain, unsigned vcpu)
+{
+    /* K2, pairs with K1 */
+    if (evc_a32_load_sc(&domain->waiters) != 0 &&
+        evc_a32_load_sc(&domain->vcpu[vcpu].waiting) != EVC_VCPU_RUNNING)
+        evc_vcpu_wake(domain, vcpu);
+    domain->engine->ops.kick(domain->cookie, vcpu);
+}
+
+/* PENDING of a port went 0 -> 1: end the polls that wait for it. */
+void evc_wake_pollers(struct evc_domain *domain, uint32_t port);
+void evc_wake_all(struct evc_domain *domain);
+
 /* ---- posting (send.c) --------------------------------------------------- */
 
 /* The same for one that comes from the host, counted where that is on. */
@@ -18,14 +34,27 @@ void evc_domain_raise(struct evc_domain *domain, uint32_t port);
 /* Kick the vCPU, wake pollers of the port, log the drop: as the post says. */
 void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post);
 
-/* After a post: nothing is left to do, nearly always. */
+/* After a post: is anything left to do? Hardly ever. */
+static inline bool evc_domain_is_todo(struct evc_domain *domain, unsigned post)
+{
+    const unsigned todo = EVC_POST_KICK | EVC_POST_DROPPED | EVC_POST_UNDONE;
+
+    if (post & todo)
+        return true;
+    /* W2, pairs with W1 */
+    return (post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) != 0;
+}
+
+/* Is a kick all that is left? K2 and W2: who polls is one who waits. */
+static inline bool evc_domain_is_plain(struct evc_domain *domain, unsigned post)
+{
+    return (post & EVC_POST_KICK) && evc_a32_load_sc(&domain->waiters) == 0;
+}
+
 static inline void evc_domain_posted(struct evc_domain *domain, uint32_t port,
                                      unsigned post)
 {
-    /* W2, pairs with W1 */
-    if ((post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) == 0)
-        post &= ~(unsigned)EVC_POST_EDGE;
-    if (post & (EVC_POST_KICK | EVC_POST_EDGE | EVC_POST_DROPPED))
+    if (evc_domain_is_todo(domain, post))
         evc_domain_follow(domain, port, post);
 }
 
@@ -37,14 +66,6 @@ static inline unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
     evc_domain_posted(domain, port, post);
     return post;
 }
-
-/* ---- telling (wake.c) --------------------------------------------------- */
-
-/* An upcall became due on a vCPU: let it be seen. */
-void evc_vcpu_kick(struct evc_vcpu *vcpu);
-/* PENDING of a port went 0 -> 1: end the polls that wait for it. */
-void evc_wake_pollers(struct evc_domain *domain, uint32_t port);
-void evc_wake_all(struct evc_domain *domain);
 
 /* ---- interrupts (raise.c) ----------------------------------------------- */
 

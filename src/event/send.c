@@ -10,7 +10,8 @@
 #include "event.h"
 
 /* Once per vCPU-less drop it is news; guests must not fill a log with it. */
-static void log_drop(struct evc_domain *domain, unsigned vcpu)
+static __attribute__((noinline)) void log_drop(struct evc_domain *domain,
+                                               unsigned vcpu)
 {
     if (!evc_is_xen_417(domain->engine)) {
         if (evc_a32_load_rlx(&domain->logged_drop) != 0 ||
@@ -33,58 +34,47 @@ void evc_domain_raise(struct evc_domain *domain, uint32_t port)
 void evc_domain_follow(struct evc_domain *domain, uint32_t port, unsigned post)
 {
     if (post & EVC_POST_KICK)
-        evc_vcpu_kick(&domain->vcpu[evc_post_vcpu(post)]);
-    /* Last: a poller finds what woke it. */
-    if (post & EVC_POST_EDGE)
+        evc_vcpu_kick(domain, evc_post_vcpu(post));
+    /* Last: a poller finds what woke it.  W2, pairs with W1 */
+    if ((post & EVC_POST_EDGE) && evc_a32_load_sc(&domain->pollers) != 0)
         evc_wake_pollers(domain, port);
     if (post & EVC_POST_DROPPED)
         log_drop(domain, evc_post_vcpu(post));
 }
 
-/* The other end of an interdomain channel, which may be gone by now. */
-static inline unsigned post_peer(struct evc_domain *domain, uint64_t chan)
+/*
+ * The other end of an interdomain channel.  It is still in the table, and has
+ * the port: a domain that goes closes its ports, and waits for senders that
+ * could have read this channel word, before its id is taken out.
+ */
+static inline struct evc_domain *peer_of(const struct evc_domain *domain,
+                                         uint64_t chan)
 {
-    struct evc_domain *peer =
-        evc_engine_peer(domain->engine, evc_chan_domid(chan));
-    uint32_t port = evc_chan_number(chan);
-
-    if (peer == NULL || port >= evc_table_valid(&peer->table))
-        return EVC_POST_DROPPED;
-    return evc_domain_post(peer, port);
+    return evc_engine_bound(domain->engine, evc_chan_domid(chan));
 }
 
 /* A counted channel: the same, and one more for who counts. */
 static void send_counted(struct evc_domain *domain, uint32_t port,
                          uint64_t chan)
 {
-    struct evc_domain *peer;
-    unsigned post;
-
-    if (evc_chan_kind(chan) == EVC_IPI) {
-        evc_count(domain, port, evc_domain_post(domain, port));
-        return;
+    if (evc_chan_kind(chan) == EVC_INTERDOMAIN) {
+        domain = peer_of(domain, chan);
+        port = evc_chan_number(chan);
     }
-    post = post_peer(domain, chan);
-    peer = evc_engine_peer(domain->engine, evc_chan_domid(chan));
-    if (peer != NULL)
-        evc_count(peer, evc_chan_number(chan), post);
+    evc_count(domain, port, evc_domain_post(domain, port));
 }
 
 /* The host end that a channel leads to: kept with this port or the other. */
 static struct evc_host *take_host(struct evc_domain *domain, uint32_t port,
                                   uint64_t chan)
 {
-    struct evc_domain *peer;
-
     if (chan & EVC_CHAN_TO_HOST)
         return evc_host_take(domain, port);
-    peer = evc_engine_peer(domain->engine, evc_chan_domid(chan));
-    return peer != NULL ? evc_host_take(peer, evc_chan_number(chan)) : NULL;
+    return evc_host_take(peer_of(domain, chan), evc_chan_number(chan));
 }
 
 /* The ways that are not every day's. Leaves RCU. */
-static __attribute__((noinline)) int send_other(struct evc_domain *domain,
-                                                uint32_t port, uint64_t chan)
+static int send_other(struct evc_domain *domain, uint32_t port, uint64_t chan)
 {
     struct evc_host *host = NULL;
     int r = 0;
@@ -104,18 +94,17 @@ static __attribute__((noinline)) int send_other(struct evc_domain *domain,
     return r;
 }
 
-int evc_send(struct evc_domain *domain, evc_port port)
+/* All of it, by the long way. */
+static __attribute__((noinline)) int send(struct evc_domain *domain,
+                                          uint32_t port)
 {
-    const struct evc_bucket *bucket;
-    uint64_t chan = EVC_FREE;
+    uint64_t chan;
 
     evc_rcu_lock();
-    bucket = evc_table_find(&domain->table, port);
-    if (bucket != NULL) /* C2, pairs with C1 */
-        chan = evc_a64_load_acq(&bucket->chan[port % 64]);
+    chan = evc_table_look(&domain->table, port); /* C2, pairs with C1 */
     switch (evc_chan_way(chan)) {
     case EVC_INTERDOMAIN:
-        (void)post_peer(domain, chan);
+        (void)evc_domain_post(peer_of(domain, chan), evc_chan_number(chan));
         break;
     case EVC_IPI:
         (void)evc_domain_post(domain, port);
@@ -129,21 +118,90 @@ int evc_send(struct evc_domain *domain, evc_port port)
     return 0;
 }
 
+/* The quick way found more to do. */
+static __attribute__((noinline)) int send_on(struct evc_domain *peer,
+                                             const struct evc_delivery *to,
+                                             uint32_t port, unsigned post,
+                                             struct evc_reader reader)
+{
+    if (post & EVC_POST_UNDONE)
+        post = evc_post_end(to, port, post);
+    if (evc_domain_is_plain(peer, post))
+        peer->engine->ops.kick(peer->cookie, evc_post_vcpu(post));
+    else
+        evc_domain_follow(peer, port, post);
+    evc_rcu_leave(reader);
+    return 0;
+}
+
+/*
+ * What nearly every send is: to another domain, merging with an event on its
+ * way or of a masked port.  No call, no stack; whatever else it turns out to be
+ * goes on elsewhere.
+ */
+int evc_send(struct evc_domain *domain, evc_port port)
+{
+    const struct evc_delivery *to;
+    struct evc_reader reader;
+    struct evc_domain *peer;
+    uint64_t chan;
+    unsigned post;
+
+    if (!evc_rcu_try(&reader))
+        return send(domain, port);
+    chan = evc_table_look(&domain->table, port); /* C2, pairs with C1 */
+    if (evc_chan_way(chan) != EVC_INTERDOMAIN) {
+        evc_rcu_leave(reader);
+        return send(domain, port);
+    }
+    peer = peer_of(domain, chan);
+    port = evc_chan_number(chan);
+    to = evc_domain_delivery(peer);
+    post = evc_post_begin(to, port);
+    if (evc_domain_is_todo(peer, post))
+        return send_on(peer, to, port, post, reader);
+    evc_rcu_leave(reader);
+    return 0;
+}
+
+static __attribute__((noinline)) int unmask(struct evc_domain *domain,
+                                            uint32_t port)
+{
+    if (port >= evc_table_valid(&domain->table))
+        return -EINVAL;
+    evc_rcu_lock();
+    if (evc_chan_kind(evc_table_chan(&domain->table, port)) > EVC_RESERVED)
+        evc_domain_posted(domain, port,
+                          evc_post_unmask(evc_domain_delivery(domain), port));
+    evc_rcu_unlock();
+    return 0;
+}
+
+static __attribute__((noinline)) int unmask_on(struct evc_domain *domain,
+                                               const struct evc_delivery *to,
+                                               uint32_t port, unsigned post,
+                                               struct evc_reader reader)
+{
+    evc_domain_posted(domain, port, evc_unmask_end(to, port, post));
+    evc_rcu_leave(reader);
+    return 0;
+}
+
+/* As evc_send(): the everyday way without a call. */
 int evc_unmask(struct evc_domain *domain, evc_port port)
 {
-    const struct evc_bucket *bucket;
+    const struct evc_delivery *to;
+    struct evc_reader reader;
     unsigned post;
-    int r = 0;
 
-    evc_rcu_lock();
-    bucket = evc_table_find(&domain->table, port);
-    if (bucket == NULL) {
-        r = -EINVAL;
-    } else if (evc_chan_kind(evc_a64_load_acq(&bucket->chan[port % 64])) >
-               EVC_RESERVED) {
-        post = evc_post_unmask(evc_domain_delivery(domain), port);
-        evc_domain_posted(domain, port, post);
-    }
-    evc_rcu_unlock();
-    return r;
+    /* Before RCU: a domain's own ports stay. */
+    if (evc_chan_kind(evc_table_look(&domain->table, port)) <= EVC_RESERVED ||
+        !evc_rcu_try(&reader))
+        return unmask(domain, port);
+    to = evc_domain_delivery(domain);
+    post = evc_unmask_begin(to, port);
+    if (post & EVC_POST_UNDONE)
+        return unmask_on(domain, to, port, post, reader);
+    evc_rcu_leave(reader);
+    return 0;
 }

@@ -6,7 +6,7 @@
  *    here                  there                   if it were weaker
  *    --------------------  ----------------------  ----------------------------
  *    W2 read pollers   sc  W1 count poller     sc  sleeps over its event
- *    K2 read waiting   sc  K1 store waiting    sc  sleeps over its upcall
+ *    K2 read waiters   sc  K1 count waiter     sc  sleeps over its upcall
  *    K3 test upcall    sc  P4 set upcall       sc  (vcpu/wait.c, delivery/)
  */
 #include "event.h"
@@ -69,13 +69,4 @@ enum evc_vcpu_state evc_vcpu_state(const struct evc_domain *domain,
     if (vcpu >= domain->vcpus)
         return EVC_VCPU_RUNNING;
     return (enum evc_vcpu_state)evc_a32_load_sc(&domain->vcpu[vcpu].waiting);
-}
-
-void evc_vcpu_kick(struct evc_vcpu *vcpu)
-{
-    struct evc_domain *domain = vcpu->domain;
-
-    if (evc_a32_load_sc(&vcpu->waiting) != EVC_VCPU_RUNNING) /* K2, with K1 */
-        evc_vcpu_wake(domain, vcpu->id);
-    domain->engine->ops.kick(domain->cookie, vcpu->id);
 }

@@ -10,12 +10,17 @@
 #ifndef EVC_HOST_RCU_H
 #define EVC_HOST_RCU_H
 
+#include <stdbool.h>
+
 /*
  * Readers inline, which liburcu allows to MIT code; but not where they would be
  * instrumented: the alignment of its own readers is liburcu's affair.
  */
 #if !defined(_LGPL_SOURCE) && !defined(EVC_SANITIZED)
 #define _LGPL_SOURCE
+#endif
+#ifdef _LGPL_SOURCE
+#define EVC_RCU_INLINE
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -53,6 +58,40 @@ static inline void evc_rcu_unlock(void)
 {
     EVC_RCU_RELEASE();
     urcu_bp_read_unlock();
+}
+
+/*
+ * The same for the few functions that are all about speed: in and out by one
+ * store each.  False: not this way (a thread's first time, a section inside of
+ * another, a kernel without membarrier); the caller takes the long one.
+ */
+struct evc_reader {
+    unsigned long *inside; /* liburcu's word for this thread; 0: outside */
+};
+
+static inline bool evc_rcu_try(struct evc_reader *reader)
+{
+#ifdef EVC_RCU_INLINE
+    struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
+
+    if (caa_unlikely(self == NULL || !urcu_bp_has_sys_membarrier ||
+                     (self->ctr & URCU_BP_GP_CTR_NEST_MASK)))
+        return false;
+    reader->inside = &self->ctr;
+    _CMM_STORE_SHARED(self->ctr, _CMM_LOAD_SHARED(urcu_bp_gp.ctr));
+    cmm_barrier(); /* evc_rcu_wait() makes it a fence */
+    return true;
+#else
+    (void)reader;
+    return false;
+#endif
+}
+
+static inline void evc_rcu_leave(struct evc_reader reader)
+{
+    cmm_barrier();
+    _CMM_STORE_SHARED(*reader.inside, 0);
+    cmm_barrier();
 }
 
 /* Until every reader that is inside now has left. Not from inside. */

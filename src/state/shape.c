@@ -71,6 +71,7 @@ struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
     delivery->mask = domain->shared_info + shape->mask;
     delivery->fifo = fifo;
     delivery->ghosts = evc_is_xen_417(domain->engine);
+    evc_delivery_choose(delivery, domain->vcpus);
     return delivery;
 }
 

@@ -87,11 +87,6 @@ void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b)
 
 /* ---- asking the embedder ------------------------------------------------ */
 
-bool evc_is_xen_417(const struct evc_engine *engine)
-{
-    return engine->compat == EVC_COMPAT_XEN_4_17;
-}
-
 static int default_policy(const struct evc_domain *caller,
                           enum evc_action action,
                           const struct evc_domain *target)

@@ -86,8 +86,9 @@ struct evc_domain {
     evc_domid id;
     struct evc_table table; /* its last line is the binders' */
 
-    /* Written by pollers, read by senders of new events */
-    evc_a32 pollers __attribute__((aligned(64)));
+    /* Written by who waits, read by senders of new events: */
+    evc_a32 waiters __attribute__((aligned(64))); /* vCPUs, in block or poll */
+    evc_a32 pollers;                              /* of them, those in poll */
 
     /* For binders: */
     pthread_mutex_t lock __attribute__((aligned(64)));
@@ -148,14 +149,19 @@ struct evc_host {
 
 /* ---- finding a domain (state.c) ----------------------------------------- */
 
+/* The domain that a channel word names: inside RCU it is there. */
+static inline struct evc_domain *evc_engine_bound(struct evc_engine *engine,
+                                                  evc_domid id)
+{
+    /* D2, pairs with D1 */
+    return atomic_load_explicit(&engine->domain[id], memory_order_acquire);
+}
+
 /* The domain with an id, for as long as the caller is inside RCU. */
 static inline struct evc_domain *evc_engine_peer(struct evc_engine *engine,
                                                  evc_domid id)
 {
-    if (id >= EVC_DOMIDS)
-        return NULL;
-    /* D2, pairs with D1 */
-    return atomic_load_explicit(&engine->domain[id], memory_order_acquire);
+    return id < EVC_DOMIDS ? evc_engine_bound(engine, id) : NULL;
 }
 
 static inline const struct evc_delivery *
@@ -198,7 +204,11 @@ static inline void evc_change_end(struct evc_domain *a, struct evc_domain *b)
 
 /* ---- asking the embedder (state.c) -------------------------------------- */
 
-bool evc_is_xen_417(const struct evc_engine *engine);
+static inline bool evc_is_xen_417(const struct evc_engine *engine)
+{
+    return engine->compat == EVC_COMPAT_XEN_4_17;
+}
+
 int evc_engine_policy(struct evc_domain *caller, enum evc_action action,
                       struct evc_domain *target, uint32_t detail);
 void evc_engine_log(struct evc_engine *engine, const char *format, ...)

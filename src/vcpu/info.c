@@ -163,6 +163,6 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
     }
     pthread_mutex_unlock(&domain->lock);
     if (r == 0)
-        evc_vcpu_kick(vcpu);
+        evc_vcpu_kick(domain, vcpu->id);
     return r;
 }

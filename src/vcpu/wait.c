@@ -8,7 +8,7 @@
  *
  *    here                  there                   if it were weaker
  *    --------------------  ----------------------  ----------------------------
- *    K1 store waiting  sc  K2 read waiting     sc  sleeps over its upcall
+ *    K1 count waiter   sc  K2 read waiters     sc  sleeps over its upcall
  *    W1 count poller   sc  W2 read pollers     sc  sleeps over its event
  *    W3 test pending   sc  P1/F1 set pending   sc  (delivery/)
  */
@@ -61,11 +61,13 @@ static void sleep_until(struct evc_vcpu *vcpu, uint64_t deadline)
 static void wait_begin(struct evc_vcpu *vcpu, enum evc_vcpu_state state)
 {
     evc_a32_store_sc(&vcpu->woken, 0);
-    evc_a32_store_sc(&vcpu->waiting, state); /* K1, pairs with K2 */
+    evc_a32_store_sc(&vcpu->waiting, state);
+    (void)evc_a32_add_sc(&vcpu->domain->waiters, 1); /* K1, pairs with K2 */
 }
 
 static void wait_end(struct evc_vcpu *vcpu)
 {
+    (void)evc_a32_sub_sc(&vcpu->domain->waiters, 1);
     evc_a32_store_sc(&vcpu->waiting, EVC_VCPU_RUNNING);
 }
 

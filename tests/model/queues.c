@@ -10,7 +10,7 @@
  *           none linked twice: that would be a cycle), every send was seen.
  * Bounds:   4 ports, 3 queues, 3 threads.
  * Rows:     no label, but a re-check, and the rule that a tail which leaves is
- *           forgotten under both locks (link_again(), link_moved()); L1/L2.
+ *           forgotten under both locks (evc_fifo_link(), lock_pair()); L1/L2.
  */
 #include "model.h"
 

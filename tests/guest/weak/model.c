@@ -78,6 +78,7 @@ static int init_control(const struct evtchn_init_control *arg)
                            arg->offset))
         abort();
     blocks[arg->vcpu] = atomic_load(&fifo->block[arg->vcpu]);
+    evc_delivery_choose(&to, VCPUS);
     return 0;
 }
 
@@ -168,6 +169,7 @@ static void boot(bool with_fifo)
     }
     fifo = evc_fifo_create(VCPUS);
     to.fifo = is_fifo ? fifo : NULL;
+    evc_a32_store_rlx(&to.way, is_fifo ? EVC_WAY_OTHER : EVC_WAY_TWOLEVEL);
     if (evc_guest_init(&now.guest, &config))
         abort();
     weak_watch(now.ports, sizeof(now.ports));
