@@ -1,33 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes as steps: three domains' hypercalls, and a hostile guest that writes
- * whatever it likes wherever it shares memory.
+ * Bytes as steps: what three domains ask, what they write to the memory they
+ * share, and what their host does; of the engine and of the naive one beside it
+ * (naive.h).  After every few steps the two must agree: every answer, every
+ * kick, every byte of every guest, every port.
  *
- * Two kinds of input, told apart by the first byte.  *Fair*: all three domains
- * act and write.  *Hostile*: only d1 acts and writes; what d0 and d2 share with
- * the engine must then stay as it was, but for what a peer may change there:
- * the pending bit or event word of their ends of d1's channels, and their
- * upcalls.
+ * The first byte says who takes part: both compats, three layouts, few ports or
+ * many; all three domains, or only d1, which is then hostile to two others that
+ * are in the midst of their work.
  *
  * A guest's memory lies between pages that nobody may touch, so that a wild
  * access of the engine ends the program.  A step that does not end is the
  * fuzzer's (or alarm()'s) to find.
  *
- * The same file is a regression test (the seeds and some thousand inputs made
- * from numbers) and, with -DEVC_LIBFUZZER, a fuzz target.
+ * The same file is a regression test (the recordings, as seeds.py turns them into
+ * steps, and some thousand inputs that differ from them here and there) and, with
+ * -DEVC_LIBFUZZER, a fuzz target.
  */
 #undef NDEBUG
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "guest.h"
+#include "naive.h"
+#include "refuse.h"
 
-#define STEPS_MAX 400u
+#define STEPS_MAX 300u
+#ifndef EVERY
+#define EVERY 8u /* steps from one comparison to the next */
+#endif
 
-/* ---- reading the input -------------------------------------------------------------- */
+static struct naive naive;
+static struct world *w;
+static bool armed; /* an allocation of the next step fails */
+
+/* ---- reading the input -------------------------------------------------- */
 
 struct input {
     const uint8_t *data;
@@ -44,11 +54,11 @@ static uint8_t byte(struct input *in)
 
 static uint32_t word(struct input *in)
 {
-    uint32_t w = 0;
+    uint32_t value = 0;
 
     for (int i = 0; i < 4; i++)
-        w = w << 8 | byte(in);
-    return w;
+        value = value << 8 | byte(in);
+    return value;
 }
 
 /* Mostly small, sometimes just around an edge, sometimes anything. */
@@ -59,18 +69,16 @@ static uint32_t number(struct input *in)
     uint8_t b = byte(in);
 
     if (b < 0xe0)
-        return b % 16;
+        return b % 32;
     if (b < 0xfc)
         return edges[b % 10] + (b & 1);
     return word(in);
 }
 
-/* ---- what a step can be --------------------------------------------------------------- */
-
-static const uint16_t ids[] = {0, 1, 2, DOMID_SELF, 3, 0x7fff, 0xffff, 1};
-
 static uint16_t domain_id(struct input *in)
 {
+    static const uint16_t ids[] = {0, 1, 2, DOMID_SELF, 3, 0x7fff, 0xffff, 1};
+
     return ids[byte(in) % 8];
 }
 
@@ -82,8 +90,93 @@ static uint64_t frame(struct input *in)
     return frames[byte(in) % 8];
 }
 
-/* The argument of an operation, at SCRATCH. */
-static void put_argument(struct guest *g, uint32_t cmd, struct input *in)
+/* ---- doing it twice ----------------------------------------------------- */
+
+static struct naive_domain *twin(const struct guest *g)
+{
+    return &naive.domain[g->id];
+}
+
+/* A guest writes to its own memory. */
+static void poke(struct guest *g, uint64_t where, const void *from, size_t size)
+{
+    memcpy(g->memory + where, from, size);
+    naive_store(twin(g), twin(g)->shadow + where, from, size);
+}
+
+static void poke32(struct guest *g, uint64_t where, uint32_t value)
+{
+    poke(g, where, &value, 4);
+}
+
+/* What a failure leaves behind: more closed ports than there were. */
+static void learn_growth(void)
+{
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        struct evc_domain_info info;
+
+        if (!naive.domain[i].exists)
+            continue;
+        evc_domain_info(naive.domain[i].guest->dom, &info);
+        if (info.valid_ports > naive.domain[i].valid)
+            naive.domain[i].valid = info.valid_ports;
+    }
+}
+
+static void compare_all(void)
+{
+    naive_compare(&naive);
+    naive_compare_ports(&naive);
+}
+
+/*
+ * Has the call failed for want of memory?  Then it has changed nothing.  A
+ * counter that could not be had is no failure.
+ */
+static bool was_refused(int64_t r)
+{
+    bool hit = armed && refused();
+
+    armed = false;
+    for (unsigned i = 0; i < DOMAINS; i++)
+        naive.domain[i].counts_lost |= hit;
+    if (!hit || r != -XEN_ENOMEM)
+        return false;
+    learn_growth();
+    compare_all();
+    return true;
+}
+
+/* The answer of both; one that was refused memory is asked again. */
+#define BOTH(r, is, must)                                                 \
+    do {                                                                  \
+        int64_t must_;                                                    \
+                                                                          \
+        (r) = (is);                                                       \
+        if (was_refused(r))                                               \
+            (r) = (is);                                                   \
+        must_ = (must);                                                   \
+        if ((r) != must_)                                                 \
+            fprintf(stderr, "line %d: is %lld, must be %lld\n", __LINE__, \
+                    (long long)(r), (long long)must_);                    \
+        assert((r) == must_);                                             \
+    } while (0)
+
+static void call(struct guest *g, unsigned vcpu, uint64_t nr, uint64_t a0,
+                 uint64_t a1, uint64_t a2)
+{
+    const uint64_t args[6] = {a0, a1, a2};
+    int64_t r;
+
+    BOTH(r, evc_hypercall(g->dom, vcpu, nr, args),
+         naive_call(twin(g), vcpu, nr, args));
+}
+
+/* ---- what a guest asks -------------------------------------------------- */
+
+/* The argument of an operation, at `where`. */
+static void put_argument(struct guest *g, uint64_t where, uint32_t cmd,
+                         struct input *in)
 {
     uint8_t arg[32] = {0};
     uint32_t first = number(in), second = number(in);
@@ -114,66 +207,113 @@ static void put_argument(struct guest *g, uint32_t cmd, struct input *in)
     default:
         break;
     }
-    put(g, SCRATCH, arg, sizeof(arg));
+    poke(g, where, arg, sizeof(arg));
 }
 
-static void operate(struct guest *g, struct input *in)
+static void operate(struct guest *g, unsigned vcpu, struct input *in)
 {
     uint32_t cmd = byte(in) % 16;
 
-    put_argument(g, cmd, in);
-    (void)hypercall(g, byte(in) % 5, __HYPERVISOR_event_channel_op, cmd,
-                    SCRATCH, 0);
+    put_argument(g, SCRATCH, cmd, in);
+    call(g, vcpu, __HYPERVISOR_event_channel_op, cmd, SCRATCH, 0);
 }
 
-/* The compat call, a multicall of it, or an argument half outside. */
+/* Something is refused: memory, or a frame. */
+static void operate_in_need(struct guest *g, unsigned vcpu, struct input *in)
+{
+    static const int errors[] = {-XEN_EINVAL, -XEN_EACCES, -XEN_ENOMEM};
+    uint8_t how = byte(in);
+
+    if (how & 1) {
+        armed = true;
+        refuse(1 + how / 2 % 8);
+    } else {
+        g->map_error = twin(g)->map_error = errors[how / 2 % 3];
+    }
+    operate(g, vcpu, in);
+    g->map_error = twin(g)->map_error = 0;
+}
+
+/* A list of operations, all of whose arguments are good to read. */
+static void operate_in_a_batch(struct guest *g, unsigned vcpu, struct input *in)
+{
+    unsigned n = 1 + byte(in) % 4, size = 8u * g->abi.word;
+    uint64_t list = SCRATCH + PAGE;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t cmd = byte(in) % 16, at = SCRATCH + 64 * i;
+        const uint64_t entry[8] = {__HYPERVISOR_event_channel_op, 0, cmd, at};
+
+        put_argument(g, at, (uint32_t)cmd, in);
+        for (unsigned k = 0; k < 8; k++)
+            poke(g, list + i * size + k * g->abi.word, &entry[k], g->abi.word);
+    }
+    call(g, vcpu, __HYPERVISOR_multicall, list, n, 0);
+}
+
+/* The compat call, a multicall of anything, or an argument half outside. */
 static void operate_oddly(struct guest *g, struct input *in)
 {
-    uint8_t how = byte(in);
+    uint8_t how = byte(in), bytes[64] = {0};
     uint64_t nr =
         how & 1 ? __HYPERVISOR_multicall : __HYPERVISOR_event_channel_op_compat;
+    const uint64_t op = __HYPERVISOR_event_channel_op;
 
-    for (unsigned i = 0; i < 64; i++)
-        ((uint8_t *)at(g, SCRATCH))[i] = i < 40 ? byte(in) : 0;
-    if (nr == __HYPERVISOR_multicall && how & 2) {
-        const uint64_t op = __HYPERVISOR_event_channel_op;
-
-        put(g, SCRATCH, &op, sizeof(op));
-    }
-    (void)hypercall(g, 0, nr, how & 4 ? FRAMES * PAGE - how : SCRATCH, how >> 5,
-                    0);
+    for (unsigned i = 0; i < 40; i++)
+        bytes[i] = byte(in);
+    if (nr == __HYPERVISOR_multicall && how & 2)
+        memcpy(bytes, &op, sizeof(op));
+    poke(g, SCRATCH, bytes, sizeof(bytes));
+    call(g, 0, nr, how & 4 ? FRAMES * PAGE - how : SCRATCH, how >> 5, 0);
 }
 
-static void vcpu_or_timer(struct guest *g, struct input *in)
+static void vcpu_or_timer(struct guest *g, unsigned vcpu, struct input *in)
 {
     struct {
         uint64_t first;
         uint32_t second, zero;
-    } arg = {frame(in), number(in) * 8, 0};
+    } arg = {frame(in), number(in) * 4, 0};
     uint8_t how = byte(in);
 
+    w->now++; /* no two timers are due at the same moment */
     if (how % 4 == 0) {
-        (void)hypercall(g, how % 3, __HYPERVISOR_set_timer_op, number(in),
-                        number(in), 0);
+        call(g, vcpu, __HYPERVISOR_set_timer_op, word(in), number(in), 0);
         return;
     }
     if (how % 4 == 1)
-        arg.first = number(in) * UINT64_C(100000);
-    put(g, SCRATCH, &arg, sizeof(arg));
-    (void)hypercall(g, how % 3, __HYPERVISOR_vcpu_op, 3 + number(in) % 9,
-                    number(in), SCRATCH);
+        arg.first = word(in) * UINT64_C(10);
+    poke(g, SCRATCH, &arg, sizeof(arg));
+    call(g, vcpu, __HYPERVISOR_vcpu_op, 3 + number(in) % 9, number(in) % 8,
+         SCRATCH);
 }
 
-static void poll_some(struct guest *g, struct input *in)
+static void schedule(struct guest *g, unsigned vcpu, struct input *in)
 {
-    uint32_t ports[4];
+    uint32_t list[8], cmd = byte(in) % 8, n = number(in);
+    uint64_t at = SCRATCH + 256, arg[3] = {at, 0, n};
 
-    for (unsigned i = 0; i < 4; i++)
-        ports[i] = number(in);
-    if (ports[0] == 3)
-        (void)block(g, ports[1] % 4);
-    (void)poll_ports(g, byte(in) % 4, ports, byte(in) % 5, byte(in) % 2);
+    for (unsigned i = 0; i < 8; i++)
+        list[i] = number(in);
+    poke(g, at, list, sizeof(list));
+    if (cmd == 3 && g->abi.word == 4)
+        arg[0] |= (uint64_t)n << 32;
+    else if (cmd == 3)
+        arg[1] = n;
+    else
+        arg[0] = n | (uint64_t)list[0] << 32;
+    poke(g, SCRATCH, arg, sizeof(arg));
+    call(g, vcpu, __HYPERVISOR_sched_op, cmd, SCRATCH, 0);
 }
+
+static void send_or_unmask(struct guest *g, struct input *in)
+{
+    uint32_t port = number(in);
+    int64_t r;
+
+    BOTH(r, evc_send(g->dom, port), naive_send(twin(g), port));
+}
+
+/* ---- what a guest writes ------------------------------------------------ */
 
 /* Any word of what it shares with the engine. */
 static void scribble(struct guest *g, struct input *in)
@@ -187,187 +327,348 @@ static void scribble(struct guest *g, struct input *in)
     uint8_t how = byte(in);
     uint32_t value = how & 8 ? word(in) : values[how & 7] | (how >> 4);
 
-    atomic_store((_Atomic uint32_t *)at(g, f * PAGE) + offset, value);
+    poke32(g, f * PAGE + offset * 4, value);
 }
 
 /* What an honest guest does with its words now and then. */
 static void behave(struct guest *g, struct input *in)
 {
-    uint8_t *info = evc_vcpu_info(g->dom, byte(in) % 4);
+    const struct naive_domain *d = twin(g);
+    const struct naive_vcpu *v = &d->vcpu[byte(in) % VCPUS];
+    uint64_t info = (uint64_t)(v->info - d->shadow);
+    static const uint64_t none;
 
-    atomic_store((_Atomic uint8_t *)info, 0);
-    atomic_store((_Atomic uint64_t *)(void *)(info + 8), 0);
-    for (unsigned i = 0; i < 16; i++)
-        atomic_fetch_and((_Atomic uint32_t *)at(g, 64 * PAGE) + i,
-                         ~(PENDING | LINKED | LINK_MASK));
-    for (unsigned v = 0; v < 4; v++)
-        atomic_store((_Atomic uint32_t *)at(g, 16 * PAGE + v * 128), 0);
+    if (v->info != v->none) {
+        poke(g, info, &none, 1);
+        poke(g, info + g->abi.pending_sel, &none, g->abi.word);
+    }
+    if (!d->fifo) {
+        poke(g, g->abi.pending, &none, 8);
+        return;
+    }
+    for (unsigned p = 0; p < 16 && d->pages > 0; p++)
+        poke32(g, d->page[0] * PAGE + p * 4,
+               naive_load(d->shadow + d->page[0] * PAGE + p * 4, 4) & MASKED);
+    for (unsigned i = 0; i < VCPUS; i++)
+        if (d->vcpu[i].block != NULL)
+            poke32(g, (uint64_t)(d->vcpu[i].block - d->shadow), 0);
 }
 
-static void step(struct guest *g, uint8_t action, struct input *in)
+/* ---- what the host does ------------------------------------------------- */
+
+static void raise_something(struct guest *g, struct input *in)
 {
-    switch (action) {
+    uint8_t how = byte(in);
+    uint32_t n = number(in);
+    int64_t r;
+
+    switch (how % 4) {
+    case 0:
+        BOTH(r, evc_raise_vcpu_virq(g->dom, how >> 5, n % 32),
+             naive_raise_virq(twin(g), how >> 5, n % 32));
+        break;
+    case 1:
+        BOTH(r, evc_raise_global_virq(w->engine, n),
+             naive_raise_global(&naive, n));
+        break;
+    case 2:
+        BOTH(r, evc_raise_pirq(g->dom, n), naive_raise_pirq(twin(g), n));
+        break;
+    case 3:
+        BOTH(r, evc_raise_domain_virq(g->dom, n), naive_raise_argo(twin(g), n));
+        break;
+    }
+}
+
+static void pass_time(struct input *in)
+{
+    w->now += 1 + word(in) % 1000000000;
+    (void)evc_timers_run(w->engine);
+    naive_run_timers(&naive);
+}
+
+static void bind_statically(struct guest *g, struct input *in)
+{
+    uint8_t how = byte(in);
+    uint32_t port = number(in), other = number(in);
+    uint16_t id = domain_id(in);
+    struct guest *to = &w->guest[id % DOMAINS];
+    int64_t r;
+
+    if (how % 8 == 0) {
+        armed = true;
+        refuse(1 + how / 8 % 4);
+    }
+    if (how & 1)
+        BOTH(r, evc_bind_static(g->dom, port, id),
+             naive_bind_static(twin(g), port, id));
+    else if (to->dom != NULL)
+        BOTH(r, evc_connect_static(g->dom, port, to->dom, other),
+             naive_connect_static(twin(g), port, twin(to), other));
+    armed = false;
+    refuse(0);
+}
+
+static void notified(void *data)
+{
+    ((struct naive_end *)data)->really++;
+}
+
+/* An end that is not there is made, another one used or closed. */
+static void use_end(struct guest *g, struct input *in)
+{
+    uint8_t how = byte(in);
+    struct naive_end *end = &naive.end[how % ENDS];
+    struct evc_host *real = NULL;
+    uint32_t n = number(in);
+    uint16_t id = domain_id(in);
+    int64_t r = -1;
+
+    if (end->open && how & 0x40) {
+        (void)evc_host_send(end->real);
+        naive_host_send(&naive, end);
+    } else if (end->open) {
+        evc_host_close(end->real);
+        naive_host_close(&naive, end);
+    } else if (how & 0x20) {
+        BOTH(r,
+             evc_host_listen(g->dom, n % 8 ? n % 8 - 1 : EVC_NO_VCPU, id,
+                             notified, end, &real),
+             naive_listen(end, twin(g), n % 8 ? n % 8 - 1 : EVC_NO_VCPU, id));
+    } else {
+        BOTH(r, evc_host_connect(g->dom, n, id, notified, end, &real),
+             naive_connect(end, twin(g), n, id));
+    }
+    if (r == 0)
+        end->real = real;
+}
+
+static void change_layout(struct guest *g, uint8_t how)
+{
+    static const struct evc_abi_layout layouts[] = {
+        [EVC_LAYOUT_X86_64] = EVC_ABI_LAYOUT_INIT(X86_64),
+        [EVC_LAYOUT_X86_32] = EVC_ABI_LAYOUT_INIT(X86_32),
+        [EVC_LAYOUT_ARM] = EVC_ABI_LAYOUT_INIT(ARM),
+    };
+    enum evc_layout to = (enum evc_layout)(how % 4);
+    int64_t r;
+
+    BOTH(r, evc_domain_set_layout(g->dom, to), naive_set_layout(twin(g), to));
+    if (r == 0)
+        g->abi = layouts[to];
+}
+
+static void create_again(struct guest *g, uint8_t how)
+{
+    struct evc_domain_config config = guest_domain_config(
+        g, (struct guest_config){.id = g->id,
+                                 .layout = (enum evc_layout)(how % 3),
+                                 .flags = how & 4 ? EVC_DOMAIN_PRIVILEGED : 0});
+    struct evc_domain *made = NULL;
+
+    assert(evc_domain_create(w->engine, &config, &made) == 0);
+    g->dom = made;
+    naive_create(&naive, g, &config);
+    g->abi = twin(g)->abi;
+}
+
+static void end_or_begin(struct guest *g, uint8_t how)
+{
+    if (how % 4 != 3) {
+        evc_domain_kill(g->dom);
+        naive_kill(twin(g));
+        return;
+    }
+    guest_destroy(g);
+    naive_destroy(twin(g));
+    naive_compare(&naive);
+    create_again(g, how / 4);
+}
+
+static void administer(struct guest *g, struct input *in)
+{
+    uint8_t what = byte(in), how = byte(in);
+    int64_t r;
+
+    switch (what % 12) {
+    case 0:
+        BOTH(r, evc_set_virq_handler(g->dom, how % 32),
+             naive_set_handler(twin(g), how % 32));
+        break;
+    case 1:
+        evc_domain_pause(g->dom);
+        twin(g)->paused++;
+        break;
+    case 2:
+        BOTH(r, evc_domain_unpause(g->dom),
+             twin(g)->paused ? (twin(g)->paused--, 0) : -XEN_EINVAL);
+        break;
+    case 3:
+        evc_domain_set_target(g->dom, how % 4);
+        twin(g)->target = how % 4;
+        break;
+    case 4:
+        evc_vcpu_set_online(g->dom, how % VCPUS, how & 4);
+        twin(g)->vcpu[how % VCPUS].online = how & 4;
+        break;
+    case 5:
+        evc_vcpu_update_time(g->dom, how % VCPUS);
+        naive_write_time(twin(g), how % VCPUS);
+        break;
+    case 6:
+        evc_domain_set_wallclock(g->dom, (uint64_t)how << 57 | how);
+        naive_write_wallclock(twin(g), (uint64_t)how << 57 | how);
+        break;
+    case 7:
+        if (how & 2) {
+            armed = true;
+            refuse(1 + how / 4);
+        }
+        BOTH(r, evc_counting(g->dom, how & 1),
+             (naive_counting(twin(g), how & 1), 0));
+        break;
+    case 8:
+        change_layout(g, how);
+        break;
+    case 9:
+        g->access[how % 8 + (how & 8 ? 64 : 16)] = how >> 4 & 1 ? UNMAPPED : 0;
+        break;
+    case 10:
+        g->pirq_error = how & 1 ? -XEN_EBUSY : 0;
+        break;
+    case 11:
+        end_or_begin(g, how);
+        break;
+    }
+}
+
+/* ---- running an input --------------------------------------------------- */
+
+static void act(struct guest *g, uint8_t what, struct input *in)
+{
+    unsigned vcpu = what / 16u % 5;
+
+    switch (what % 16) {
     case 0:
     case 1:
     case 2:
-        operate(g, in);
+        operate(g, vcpu, in);
         break;
     case 3:
+        operate_in_need(g, vcpu, in);
+        break;
+    case 4:
+    case 5:
         scribble(g, in);
         break;
-    case 4:
-        (void)send_port(g, number(in));
+    case 6:
+    case 7:
+        send_or_unmask(g, in);
         break;
-    case 5:
+    case 8:
         behave(g, in);
         break;
-    case 6:
-        vcpu_or_timer(g, in);
+    case 9:
+        vcpu_or_timer(g, vcpu, in);
         break;
-    case 7:
-        poll_some(g, in);
+    case 10:
+        schedule(g, vcpu, in);
         break;
-    default:
+    case 11:
+        operate_in_a_batch(g, vcpu, in);
+        break;
+    case 12:
         operate_oddly(g, in);
         break;
+    default:
+        raise_something(g, in);
+        break;
     }
 }
 
-/* ---- what the host does, in fair inputs ---------------------------------------------------- */
-
-static void notify(void *data)
+static void host_acts(struct guest *g, struct input *in)
 {
-    ++*(unsigned *)data;
-}
-
-static void administer(struct world *w, struct guest *g, struct input *in)
-{
-    static unsigned notified;
-    uint8_t how = byte(in);
-    struct evc_host *host = NULL;
-
-    switch (how % 8) {
+    switch (byte(in) % 4) {
     case 0:
-        (void)evc_raise_vcpu_virq(g->dom, how >> 6, VIRQ_TIMER);
+        pass_time(in);
         break;
     case 1:
-        (void)evc_raise_global_virq(w->engine, number(in));
+        bind_statically(g, in);
         break;
     case 2:
-        w->now += word(in) % 1000000000;
-        (void)evc_timers_run(w->engine);
+        use_end(g, in);
         break;
     case 3:
-        (void)evc_bind_static(g->dom, number(in), domain_id(in));
-        break;
-    case 4:
-        if (evc_host_connect(g->dom, number(in), domain_id(in), notify,
-                             &notified, &host) == 0) {
-            (void)send_port(g, evc_host_port(host));
-            (void)evc_host_send(host);
-            evc_host_close(host);
-        }
-        break;
-    case 5:
-        (void)evc_counting(g->dom, how & 0x80);
-        break;
-    case 6:
-        (void)evc_domain_set_layout(g->dom, (enum evc_layout)(how >> 5));
-        break;
-    case 7:
-        evc_vcpu_update_time(g->dom, how >> 5);
-        evc_domain_pause(g->dom);
+        administer(g, in);
         break;
     }
 }
 
-/* ---- others stay as they were ---------------------------------------------------------------- */
-
-#define WATCHED (80 * PAGE) /* all that d0 and d2 share, and some more */
-
-/* d0 and d2 as they were when d1 became hostile. */
-static uint8_t shadow[2][WATCHED];
-
-static void take_shadow(struct world *w)
+/* Who acts is the input's to say; of hostile ones, d1 alone. */
+static void step(bool hostile, struct input *in)
 {
-    memcpy(shadow[0], w->d0->memory, WATCHED);
-    memcpy(shadow[1], w->d2->memory, WATCHED);
+    uint8_t who = byte(in);
+    struct guest *g = &w->guest[hostile ? 1 : who % DOMAINS];
+
+    if (who >= 0xc0 && !hostile)
+        host_acts(g, in);
+    else
+        act(g, byte(in), in);
 }
 
-/*
- * Of a peer's memory d1 may have changed: of vcpu_info the flag and the selector
- * (16 bytes each), and the pending bit of port 1, which is bound to it; or that
- * port's word, and its queue.  d0 is in two-level mode, d2 in FIFO mode.
- */
-static void check_shadow(struct guest *g, const uint8_t *old, bool fifo)
+static void add_guest(evc_domid id, enum evc_layout layout, uint32_t max_port)
 {
-    const uint8_t *now = g->memory;
-    uint32_t control = BLOCK_FRAME * PAGE, event = ARRAY_FRAME * PAGE + 4;
+    const struct guest_config how = {.id = id,
+                                     .layout = layout,
+                                     .max_port = max_port,
+                                     .flags =
+                                         id == 0 ? EVC_DOMAIN_PRIVILEGED : 0};
+    struct guest *g = guest_create(w, how);
+    struct evc_domain_config config = guest_domain_config(g, how);
 
-    if (memcmp(now, old, WATCHED) == 0)
-        return;
-    for (uint32_t i = 0; i < WATCHED; i++) {
-        if (now[i] == old[i])
-            continue;
-        if (i < 16)
-            continue;
-        if (!fifo && i == g->abi.pending) {
-            assert(((now[i] ^ old[i]) & ~2) == 0);
-            continue;
-        }
-        if (fifo && (i < control + 72 && i >= control))
-            continue;
-        if (fifo && i >= event && i < event + 4)
-            continue;
-        abort(); /* d1 has changed another domain's memory */
-    }
+    naive_create(&naive, g, &config);
 }
 
-/* ---- running an input ---------------------------------------------------------------------------- */
-
-static struct world *make_world(uint8_t mode)
+static void make_world(uint8_t mode)
 {
-    struct world *w = world_create((struct world_config){
+    static const enum evc_layout layouts[] = {EVC_LAYOUT_X86_64,
+                                              EVC_LAYOUT_X86_32, EVC_LAYOUT_ARM,
+                                              EVC_LAYOUT_X86_64};
+
+    w = world_create((struct world_config){
         .compat = mode & 2 ? EVC_COMPAT_XEN_4_17 : EVC_COMPAT_DEFAULT,
         .insomnia = true});
-
-    w->d0 = guest_create(
-        w, (struct guest_config){.id = 0, .flags = EVC_DOMAIN_PRIVILEGED});
-    w->d1 = guest_create(
-        w, (struct guest_config){.id = 1,
-                                 .layout = mode & 4 ? EVC_LAYOUT_X86_32
-                                                    : EVC_LAYOUT_X86_64,
-                                 .max_port = mode & 8 ? 200 : 0});
-    w->d2 = guest_create(w, (struct guest_config){.id = 2});
-    return w;
+    naive_start(&naive, w, mode & 2);
+    add_guest(0, EVC_LAYOUT_X86_64, 0);
+    add_guest(1, layouts[mode >> 2 & 3], mode & 0x10 ? 200 : 0);
+    add_guest(2, EVC_LAYOUT_X86_64, 0);
 }
 
-/* d1 has a channel to each of the others, and is the only one to act. */
-static void be_hostile(struct world *w, struct input *in)
+static void op(struct guest *g, uint32_t cmd, const void *arg, size_t size)
 {
-    enter_fifo(w->d2, 1);
-    assert(grow(w->d2) == 0);
-    assert(join_guests(w->d0, w->d1).a == 1);
-    assert(join_guests(w->d2, w->d1).a == 1);
-    take_shadow(w);
-    for (unsigned i = 0; i < STEPS_MAX && in->size > 0; i++)
-        step(w->d1, byte(in) % 9, in);
-    check_shadow(w->d0, shadow[0], false);
-    check_shadow(w->d2, shadow[1], true);
-    assert(w->d0->mapped == 0 && w->d2->mapped == 2);
+    poke(g, SCRATCH, arg, size);
+    call(g, 0, __HYPERVISOR_event_channel_op, cmd, SCRATCH, 0);
 }
 
-static void be_fair(struct world *w, struct input *in)
+/* d1 has a channel to each of the others; d2 is in FIFO mode, and d1 may be. */
+static void join_all(bool fifo)
 {
-    for (unsigned i = 0; i < STEPS_MAX && in->size > 0; i++) {
-        uint8_t b = byte(in);
-        struct guest *g = &w->guest[b % 3];
+    const struct evtchn_init_control control = {.control_gfn = BLOCK_FRAME};
+    const struct evtchn_expand_array array = {.array_gfn = ARRAY_FRAME};
+    const struct evtchn_alloc_unbound offer = {.dom = DOMID_SELF,
+                                               .remote_dom = 1};
+    const struct evtchn_bind_interdomain bind[] = {
+        {.remote_dom = 0, .remote_port = 1},
+        {.remote_dom = 2, .remote_port = 1}};
 
-        if (b >= 0xf0)
-            administer(w, g, in);
-        else
-            step(g, (uint8_t)(b / 3 % 9), in);
+    for (unsigned i = fifo ? 1 : 2; i < DOMAINS; i++) {
+        op(&w->guest[i], EVTCHNOP_init_control, &control, sizeof(control));
+        op(&w->guest[i], EVTCHNOP_expand_array, &array, sizeof(array));
     }
+    op(w->d0 = &w->guest[0], EVTCHNOP_alloc_unbound, &offer, sizeof(offer));
+    op(&w->guest[2], EVTCHNOP_alloc_unbound, &offer, sizeof(offer));
+    op(&w->guest[1], EVTCHNOP_bind_interdomain, &bind[0], sizeof(bind[0]));
+    op(&w->guest[1], EVTCHNOP_bind_interdomain, &bind[1], sizeof(bind[1]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -376,17 +677,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
     uint8_t mode = byte(&in);
-    struct world *w = make_world(mode);
 
+    make_world(mode);
     if (mode & 1)
-        be_hostile(w, &in);
-    else
-        be_fair(w, &in);
+        join_all(mode & 0x20);
+    for (unsigned i = 0; i < STEPS_MAX && in.size > 0; i++) {
+        step(mode & 1, &in);
+        if (i % EVERY == 0)
+            naive_compare(&naive);
+        if (i % 64 == 63)
+            naive_compare_ports(&naive);
+    }
+    compare_all();
+    naive_compare_pages(&naive, mode & 0x40);
     assert(world_destroy(w));
     return 0;
 }
 
 #ifndef EVC_LIBFUZZER
+/* ---- without a fuzzer --------------------------------------------------- */
+
 #if defined(__SANITIZE_THREAD__)
 #define INPUTS 400
 #elif defined(__has_feature)
@@ -398,43 +708,58 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 #define INPUTS 4000
 #endif
 
-static uint32_t random32(uint64_t *seed)
+#define SEEDS_MAX 1000u
+#define SIZE_MAX_ 20000u
+
+static struct input seeds[SEEDS_MAX];
+static unsigned nr_seeds;
+
+static uint32_t random32(uint64_t *dice)
 {
-    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (uint32_t)(*seed >> 33);
+    *dice = *dice * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(*dice >> 33);
 }
 
+static void read_seed(const char *path)
+{
+    uint8_t *data = malloc(SIZE_MAX_);
+    FILE *file = fopen(path, "rb");
+
+    assert(data != NULL && file != NULL && nr_seeds < SEEDS_MAX);
+    seeds[nr_seeds++] = (struct input){data, fread(data, 1, SIZE_MAX_, file)};
+    fclose(file);
+}
+
+/* Its bytes, now and then another one; every mode gets its turn. */
 static void run_number(uint64_t n)
 {
-    uint64_t seed = n;
-    uint8_t data[600];
-    size_t size = 50 + random32(&seed) % (sizeof(data) - 50);
+    static uint8_t data[SIZE_MAX_];
+    const struct input *seed = &seeds[n % nr_seeds];
+    uint64_t dice = n;
+    unsigned rate = 2 + random32(&dice) % 60;
 
-    for (size_t i = 0; i < size; i++)
-        data[i] = (uint8_t)random32(&seed);
-    data[0] = (uint8_t)n; /* every mode gets its turn */
-    (void)LLVMFuzzerTestOneInput(data, size);
+    for (size_t i = 0; i < seed->size; i++)
+        data[i] = random32(&dice) % rate == 0 ? (uint8_t)random32(&dice)
+                                              : seed->data[i];
+    data[0] = (uint8_t)(n / nr_seeds * 5);
+    (void)LLVMFuzzerTestOneInput(data, seed->size);
 }
 
+/* test_fuzz_engine [-N] FILE...: N more inputs, made from these. */
 int main(int argc, char **argv)
 {
-    static const char *const seeds[] = {
-        /* two-level: an IPI for each, sent to, masked, closed */
-        "\x02\x00\x07\x00\x00\x00\x00\x00\x00\x0c\x01\x0f\x00\x00\x01",
-        /* hostile: init_control, expand_array, sends, scribbles */
-        "\x01\x00\x0b\x00\x00\x00\x00\x00\x00\x00\x0c\x00\x00\x00\x00\x02",
-        "\x01\x04\x01\x03\x04\x00\x01\x07\x04\x01\x03\x04\x00\x02\x01\x04",
-        /* nothing but resets and polls */
-        "\x0b\x00\x0a\x00\x00\x03\x00\x00\x00\x07\x01\x02\x03\x04\x00\x04",
-    };
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-    uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 0) : INPUTS;
+    uint64_t n = INPUTS;
+    int first = 1;
 
-    alarm(argc > 2 ? 0 : 100);
-    for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
-        (void)LLVMFuzzerTestOneInput((const uint8_t *)seeds[i],
-                                     strlen(seeds[i]) + 1);
-    for (uint64_t i = first; i < first + n; i++)
+    if (argc > 1 && argv[1][0] == '-')
+        n = strtoull(argv[first++] + 1, NULL, 0);
+    alarm(first > 1 ? 0 : 100);
+    for (int i = first; i < argc; i++)
+        read_seed(argv[i]);
+    assert(nr_seeds > 0);
+    for (unsigned i = 0; i < nr_seeds; i++)
+        (void)LLVMFuzzerTestOneInput(seeds[i].data, seeds[i].size);
+    for (uint64_t i = 0; i < n; i++)
         run_number(i);
     return 0;
 }
