@@ -10,6 +10,7 @@
  *     machine.c party.c     CPUs and clocks; the other thread or process
  *     stat.c                medians, quartiles, ratios
  *     run.c                 stages and rounds
+ *     look.c                names, and finding what came out
  *     goals.c               what is to be reached
  *     table.c json.c plot.c three ways to show it
  *
@@ -39,6 +40,7 @@ struct evc_bench_options {
     uint32_t ports[EVC_BENCH_PORTS]; /* further ones, ended by 0 */
     unsigned rounds;
     double sample_ns; /* how long one should take */
+    unsigned retakes; /* of a sample in which somebody got in the way */
     bool goals;       /* measure what is only for them */
     bool realtime;    /* SCHED_FIFO, where allowed */
     const int *cpus;  /* two, or NULL: choose; the second may be -1 */

@@ -18,14 +18,10 @@
 #include "own.h"
 #include "route.h"
 
-#define RETAKES    5u /* of a sample in which somebody got in the way */
 #define MANY       100000u
 #define FEW        4000u
 #define MAX_REPS   (UINT64_C(1) << 32)
 #define STAGE_MOST 40u
-
-const char *const evc_place_names[EVC_PLACES] = {"one CPU", "threads",
-                                                 "processes"};
 
 struct stage {
     struct evc_bench *bench;
@@ -65,57 +61,6 @@ static int add_gap(struct evc_bench *bench, const char *who, const char *where,
     snprintf(gaps->where, sizeof(gaps->where), "%s", where);
     gaps->why = why;
     return 0;
-}
-
-/* ---- lists of names ------------------------------------------------------ */
-
-bool evc_bench_chosen(const char *list, const char *name, size_t length)
-{
-    while (list) {
-        size_t n = strcspn(list, ",");
-
-        if (n == length && memcmp(list, name, n) == 0)
-            return true;
-        if (list[n] == '\0')
-            return false;
-        list += n + 1;
-    }
-    return true;
-}
-
-const struct evc_case *evc_bench_case(unsigned index)
-{
-    unsigned i = 0;
-
-    for (; evc_route_cases[i].name; i++)
-        if (i == index)
-            return &evc_route_cases[i];
-    for (unsigned j = 0; evc_own_cases[j].name; j++)
-        if (i + j == index)
-            return &evc_own_cases[j];
-    return NULL;
-}
-
-static bool is_case(const char *name, size_t length)
-{
-    const struct evc_case *what;
-
-    for (unsigned i = 0; (what = evc_bench_case(i)) != NULL; i++)
-        if (strlen(what->name) == length &&
-            memcmp(what->name, name, length) == 0)
-            return true;
-    return false;
-}
-
-const char *evc_bench_no_case(const char *list, size_t *length)
-{
-    while (list) {
-        *length = strcspn(list, ",");
-        if (!is_case(list, *length))
-            return list;
-        list = list[*length] ? list + *length + 1 : NULL;
-    }
-    return NULL;
 }
 
 /* ---- cells --------------------------------------------------------------- */
@@ -207,20 +152,27 @@ static void rest(double busy_ns)
     nanosleep(&pause, NULL);
 }
 
-static int take_sample(struct evc_cell *cell, double *out)
+/* Return: 1: somebody got in the way; 0: nobody; -errno. */
+static int try_sample(struct evc_cell *cell, struct evc_sample *sample)
+{
+    long before = switches(cell);
+    int r = measure(cell, sample);
+
+    return r < 0 ? r : switches(cell) != before;
+}
+
+static int take_sample(struct evc_cell *cell, unsigned retakes, double *out)
 {
     struct evc_sample sample;
     double begin = evc_now_ns();
-    unsigned tries = 0;
-    long before;
-    int r;
+    int r = try_sample(cell, &sample);
 
-    do {
-        before = switches(cell);
-        r = measure(cell, &sample);
-    } while (r >= 0 && switches(cell) != before && tries++ < RETAKES);
-    cell->retaken += tries < RETAKES ? tries : RETAKES;
-    cell->disturbed += tries > RETAKES;
+    for (; r > 0 && retakes > 0; retakes--) {
+        cell->retaken++;
+        r = try_sample(cell, &sample);
+    }
+    if (r > 0)
+        cell->disturbed++;
     *out = sample.ns / (double)sample.events;
     rest(evc_now_ns() - begin);
     return r < 0 ? r : 0;
@@ -237,7 +189,7 @@ static int sample_cell(struct stage *stage, struct evc_cell *cell,
     if (cell->reps == 0)
         r = calibrate(cell, bench->options.sample_ns);
     if (r >= 0)
-        r = take_sample(cell, &cell->samples[round]);
+        r = take_sample(cell, bench->options.retakes, &cell->samples[round]);
     if (r >= 0)
         return 0;
     return fail(bench, r, "%s, %s, %s: %s", cell->who, cell->what->name,
@@ -477,6 +429,7 @@ void evc_bench_defaults(struct evc_bench_options *options)
         .base = 1000,
         .rounds = 31,
         .sample_ns = 500e3,
+        .retakes = 5,
         .goals = true,
         .realtime = true,
     };
@@ -486,7 +439,8 @@ void evc_bench_hurry(struct evc_bench_options *options)
 {
     options->base = 200;
     options->rounds = 3;
-    options->sample_ns = 60e3;
+    options->sample_ns = 50e3;
+    options->retakes = 1;
 }
 
 static int note_missing(struct evc_bench *bench)
@@ -542,27 +496,4 @@ void evc_bench_finish(struct evc_bench *bench)
     free(bench->cells);
     free(bench->gaps);
     *bench = (struct evc_bench){0};
-}
-
-/* ---- looking ------------------------------------------------------------- */
-
-const struct evc_cell *evc_bench_find(const struct evc_bench *bench,
-                                      const char *who, const char *what,
-                                      enum evc_place place, uint32_t ports)
-{
-    for (size_t i = 0; i < bench->count; i++) {
-        const struct evc_cell *cell = bench->cells[i];
-
-        if (cell->place == place && (!ports || cell->ports == ports) &&
-            strcmp(cell->who, who) == 0 && strcmp(cell->what->name, what) == 0)
-            return cell;
-    }
-    return NULL;
-}
-
-struct evc_spread evc_bench_spread(const struct evc_bench *bench,
-                                   const struct evc_cell *cell)
-{
-    return cell ? evc_spread_of(cell->samples, bench->options.rounds)
-                : (struct evc_spread){NAN, NAN, NAN};
 }
