@@ -103,7 +103,7 @@ struct evc_goal {
     const char *table; /* of performance: B, C, D */
     const char *text;
     const char *unit; /* what the figure is in, after the number */
-    double limit;     /* it is to be no more than that */
+    double limit;     /* it is to be no more than that; NaN: none */
 };
 
 struct evc_goal_result {

@@ -3,7 +3,9 @@
  * What is to be reached: ratios inside one run, and exact counts.
  *
  * B is one thread, in units of one locked read-modify-write; C two CPUs; D what
- * one would use instead, eventfd and epoll.
+ * one would use instead, eventfd and epoll.  A limit that is NaN is none: the
+ * goal names an engine that is not here, or there is none, but the figure helps
+ * to read the others.
  */
 #include <math.h>
 #include <string.h>
@@ -41,6 +43,8 @@ static const struct definition {
     RMW("FIFO: send, masked", OWNF, "masked", 3.1),
     RMW("FIFO: send, whole path", OWNF, "whole", 6.6),
     RMW("FIFO: send one, dispatch it", OWNF, "pair", 9.1),
+    RMW("2-level: unmask, nothing pending", OWN2, "unmask", NAN),
+    RMW("FIFO: unmask, nothing pending", OWNF, "unmask", NAN),
     RMW("2-level: alloc, bind, close, close", OWN2, "cycle", 18),
     RMW("FIFO: alloc, bind, close, close", OWNF, "cycle", 18),
 #define RATIO(table, place, text, who, what, ports, whose, unit, of, limit)    \
@@ -92,6 +96,8 @@ static const struct definition {
      1},
     BOTH(EVC_PLACE_ONE, "notify and dispatch, 1 of N", "dispatch", 1.0 / 50),
     BOTH(EVC_PLACE_ONE, "... 100 of N, for each", "dispatch100", 1.0 / 40),
+    BOTH(EVC_PLACE_PROCESSES, "... 1 of N, with the way to and fro", "dispatch",
+         NAN),
     BOTH(EVC_PLACE_ONE, "a channel set up and taken down", "setup", 1.0 / 50),
 #define BYTES(text, who, what, limit)                                     \
     {                                                                     \

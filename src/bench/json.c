@@ -82,6 +82,11 @@ static json_t *results(const struct evc_bench *bench)
     return list;
 }
 
+static json_t *reached(const struct evc_goal_result *goal)
+{
+    return isnan(goal->goal->limit) ? json_null() : json_boolean(goal->reached);
+}
+
 static json_t *goals(const struct evc_bench *bench)
 {
     json_t *list = json_array();
@@ -92,9 +97,9 @@ static json_t *goals(const struct evc_bench *bench)
 
         json_object_update_new(
             object,
-            json_pack("{s:s, s:s, s:s, s:f, s:b}", "table", goal.goal->table,
+            json_pack("{s:s, s:s, s:s, s:o, s:o}", "table", goal.goal->table,
                       "what", goal.goal->text, "unit", goal.goal->unit, "goal",
-                      goal.goal->limit, "reached", goal.reached));
+                      number(goal.goal->limit), "reached", reached(&goal)));
         json_array_append_new(list, object);
     }
     return list;

@@ -28,7 +28,7 @@
 #include "party.h"
 
 #define SPINS    2000u /* of an idle party, before it sleeps */
-#define TOO_LONG 20e9  /* ns; nothing here takes a second */
+#define TOO_LONG 20    /* s; nothing here takes one */
 
 /* What is to be done; written before board->order is. */
 struct evc_letter {
@@ -48,7 +48,36 @@ int evc_patience(struct evc_patience *patience)
         return 0;
     if (patience->since == 0)
         patience->since = evc_now_ns();
-    return evc_now_ns() - patience->since > TOO_LONG ? -ETIMEDOUT : 0;
+    return evc_now_ns() - patience->since > TOO_LONG * 1e9 ? -ETIMEDOUT : 0;
+}
+
+static volatile sig_atomic_t rang;
+static struct sigaction before_alarm;
+
+static void ring(int signal)
+{
+    (void)signal;
+    rang = 1;
+}
+
+void evc_alarm_set(void)
+{
+    const struct sigaction action = {.sa_handler = ring}; /* no SA_RESTART */
+
+    rang = 0;
+    sigaction(SIGALRM, &action, &before_alarm);
+    alarm(TOO_LONG);
+}
+
+void evc_alarm_clear(void)
+{
+    alarm(0);
+    sigaction(SIGALRM, &before_alarm, NULL);
+}
+
+bool evc_alarm_rang(void)
+{
+    return rang;
 }
 
 /* ---- the party's own side ------------------------------------------------ */
@@ -93,6 +122,11 @@ static void serve(struct evc_party *party)
 
 static void *run_thread(void *party)
 {
+    sigset_t others;
+
+    sigemptyset(&others);
+    sigaddset(&others, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &others, NULL);
     serve(party);
     return NULL;
 }
@@ -257,7 +291,7 @@ int evc_party_asleep(const struct evc_party *party)
     int tid = atomic_load(&party->board->tid);
 
     while (state_of(tid) != 'S')
-        if (evc_now_ns() - since > TOO_LONG)
+        if (evc_now_ns() - since > TOO_LONG * 1e9)
             return -ETIMEDOUT;
     return 0;
 }

@@ -92,4 +92,13 @@ struct evc_patience {
 };
 int evc_patience(struct evc_patience *patience);
 
+/*
+ * The same for who sleeps in the kernel: from evc_alarm_set() to
+ * evc_alarm_clear(), what takes too long is interrupted (EINTR), and
+ * evc_alarm_rang() is true.  The caller's thread only.
+ */
+void evc_alarm_set(void);
+void evc_alarm_clear(void);
+bool evc_alarm_rang(void);
+
 #endif /* EVC_BENCH_PARTY_H */

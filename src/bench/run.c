@@ -124,8 +124,13 @@ static long switches(const struct evc_cell *cell)
 
 static int measure(struct evc_cell *cell, struct evc_sample *sample)
 {
+    int r;
+
     *sample = (struct evc_sample){0};
-    return cell->what->body(cell->subject, cell, cell->reps, sample);
+    evc_alarm_set();
+    r = cell->what->body(cell->subject, cell, cell->reps, sample);
+    evc_alarm_clear();
+    return r;
 }
 
 /* How often makes a sample long enough? */

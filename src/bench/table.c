@@ -214,10 +214,19 @@ static void print_ports(const struct evc_bench *bench, FILE *out)
 /* Small ratios are easier to read upside down. */
 static void print_ratio(char *text, size_t size, double value)
 {
-    if (value > 0 && value < 0.2)
+    if (isnan(value))
+        snprintf(text, size, "-");
+    else if (value > 0 && value < 0.2)
         snprintf(text, size, "1/%.0f", 1 / value);
     else
         snprintf(text, size, "%.2f", value);
+}
+
+static const char *reached(const struct evc_goal_result *result)
+{
+    if (isnan(result->goal->limit))
+        return "-";
+    return result->reached ? "yes" : "no";
 }
 
 static void print_goal(const struct evc_goal_result *result, FILE *out)
@@ -230,7 +239,7 @@ static void print_goal(const struct evc_goal_result *result, FILE *out)
     print_ratio(limit, sizeof(limit), result->goal->limit);
     fprintf(out, "%s  %-50s %6s %-5s %6s..%-6s %6s  %s\n", result->goal->table,
             result->goal->text, here, result->goal->unit, low, high, limit,
-            result->reached ? "yes" : "no");
+            reached(result));
 }
 
 static void print_goals(const struct evc_bench *bench, FILE *out)
