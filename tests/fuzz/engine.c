@@ -218,20 +218,11 @@ static void operate(struct guest *g, unsigned vcpu, struct input *in)
     call(g, vcpu, __HYPERVISOR_event_channel_op, cmd, SCRATCH, 0);
 }
 
-/* Something is refused: memory, or a frame. */
-static void operate_in_need(struct guest *g, unsigned vcpu, struct input *in)
+/* The n-th allocation of the next step fails. */
+static void arm(unsigned nth)
 {
-    static const int errors[] = {-XEN_EINVAL, -XEN_EACCES, -XEN_ENOMEM};
-    uint8_t how = byte(in);
-
-    if (how & 1) {
-        armed = true;
-        refuse(1 + how / 2 % 8);
-    } else {
-        g->map_error = twin(g)->map_error = errors[how / 2 % 3];
-    }
-    operate(g, vcpu, in);
-    g->map_error = twin(g)->map_error = 0;
+    armed = true;
+    refuse(nth);
 }
 
 /* A list of operations, all of whose arguments are good to read. */
@@ -241,10 +232,13 @@ static void operate_in_a_batch(struct guest *g, unsigned vcpu, struct input *in)
     uint64_t list = SCRATCH + PAGE;
 
     for (unsigned i = 0; i < n; i++) {
-        uint64_t cmd = byte(in) % 16, at = SCRATCH + 64 * i;
-        const uint64_t entry[8] = {__HYPERVISOR_event_channel_op, 0, cmd, at};
+        uint8_t what = byte(in);
+        uint64_t at = SCRATCH + 64 * i;
+        const uint64_t entry[8] = {what < 0xf0 ? __HYPERVISOR_event_channel_op
+                                               : __HYPERVISOR_multicall,
+                                   0, what % 16u, at};
 
-        put_argument(g, at, (uint32_t)cmd, in);
+        put_argument(g, at, what % 16u, in);
         for (unsigned k = 0; k < 8; k++)
             poke(g, list + i * size + k * g->abi.word, &entry[k], g->abi.word);
     }
@@ -285,6 +279,23 @@ static void vcpu_or_timer(struct guest *g, unsigned vcpu, struct input *in)
     poke(g, SCRATCH, &arg, sizeof(arg));
     call(g, vcpu, __HYPERVISOR_vcpu_op, 3 + number(in) % 9, number(in) % 8,
          SCRATCH);
+}
+
+/* Something is refused: memory, or a frame. */
+static void ask_in_need(struct guest *g, unsigned vcpu, struct input *in)
+{
+    static const int errors[] = {-XEN_EINVAL, -XEN_EACCES, -XEN_ENOMEM};
+    uint8_t how = byte(in);
+
+    if (how & 1)
+        arm(1 + how / 4 % 8);
+    else
+        g->map_error = twin(g)->map_error = errors[how / 4 % 3];
+    if (how & 2)
+        vcpu_or_timer(g, vcpu, in);
+    else
+        operate(g, vcpu, in);
+    g->map_error = twin(g)->map_error = 0;
 }
 
 static void schedule(struct guest *g, unsigned vcpu, struct input *in)
@@ -395,18 +406,15 @@ static void bind_statically(struct guest *g, struct input *in)
     struct guest *to = &w->guest[id % DOMAINS];
     int64_t r;
 
-    if (how % 8 == 0) {
-        armed = true;
-        refuse(1 + how / 8 % 4);
-    }
+    if (how % 8 == 0)
+        arm(1 + how / 8 % 4);
     if (how & 1)
         BOTH(r, evc_bind_static(g->dom, port, id),
              naive_bind_static(twin(g), port, id));
     else if (to->dom != NULL)
         BOTH(r, evc_connect_static(g->dom, port, to->dom, other),
              naive_connect_static(twin(g), port, twin(to), other));
-    armed = false;
-    refuse(0);
+    (void)was_refused(0); /* there may have been nobody to connect to */
 }
 
 static void notified(void *data)
@@ -424,6 +432,8 @@ static void use_end(struct guest *g, struct input *in)
     uint16_t id = domain_id(in);
     int64_t r = -1;
 
+    if (how & 0x80 && !end->open)
+        arm(1 + how / 4 % 8);
     if (end->open && how & 0x40) {
         (void)evc_host_send(end->real);
         naive_host_send(&naive, end);
@@ -453,6 +463,8 @@ static void change_layout(struct guest *g, uint8_t how)
     enum evc_layout to = (enum evc_layout)(how % 4);
     int64_t r;
 
+    if (how & 4)
+        arm(1);
     BOTH(r, evc_domain_set_layout(g->dom, to), naive_set_layout(twin(g), to));
     if (r == 0)
         g->abi = layouts[to];
@@ -465,8 +477,11 @@ static void create_again(struct guest *g, uint8_t how)
                                  .layout = (enum evc_layout)(how % 3),
                                  .flags = how & 4 ? EVC_DOMAIN_PRIVILEGED : 0});
     struct evc_domain *made = NULL;
+    int64_t r;
 
-    assert(evc_domain_create(w->engine, &config, &made) == 0);
+    if (how & 8)
+        arm(1 + how / 16);
+    BOTH(r, evc_domain_create(w->engine, &config, &made), 0);
     g->dom = made;
     naive_create(&naive, g, &config);
     g->abi = twin(g)->abi;
@@ -520,10 +535,8 @@ static void administer(struct guest *g, struct input *in)
         naive_write_wallclock(twin(g), (uint64_t)how << 57 | how);
         break;
     case 7:
-        if (how & 2) {
-            armed = true;
-            refuse(1 + how / 4);
-        }
+        if (how & 2)
+            arm(1 + how / 4);
         BOTH(r, evc_counting(g->dom, how & 1),
              (naive_counting(twin(g), how & 1), 0));
         break;
@@ -531,7 +544,7 @@ static void administer(struct guest *g, struct input *in)
         change_layout(g, how);
         break;
     case 9:
-        g->access[how % 8 + (how & 8 ? 64 : 16)] = how >> 4 & 1 ? UNMAPPED : 0;
+        g->access[how % 8 + (how & 8 ? 64 : 16)] = how / 16 % 3;
         break;
     case 10:
         g->pirq_error = how & 1 ? -XEN_EBUSY : 0;
@@ -555,7 +568,7 @@ static void act(struct guest *g, uint8_t what, struct input *in)
         operate(g, vcpu, in);
         break;
     case 3:
-        operate_in_need(g, vcpu, in);
+        ask_in_need(g, vcpu, in);
         break;
     case 4:
     case 5:
