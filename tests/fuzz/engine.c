@@ -319,9 +319,14 @@ static void schedule(struct guest *g, unsigned vcpu, struct input *in)
 static void send_or_unmask(struct guest *g, struct input *in)
 {
     uint32_t port = number(in);
+    struct evtchn_unmask arg = {.port = port};
     int64_t r;
 
-    BOTH(r, evc_send(g->dom, port), naive_send(twin(g), port));
+    if (byte(in) % 4 != 0)
+        BOTH(r, evc_send(g->dom, port), naive_send(twin(g), port));
+    else
+        BOTH(r, evc_unmask(g->dom, port),
+             naive_op(twin(g), EVTCHNOP_unmask, &arg));
 }
 
 /* ---- what a guest writes ------------------------------------------------ */
@@ -383,7 +388,11 @@ static void raise_something(struct guest *g, struct input *in)
              naive_raise_global(&naive, n));
         break;
     case 2:
-        BOTH(r, evc_raise_pirq(g->dom, n), naive_raise_pirq(twin(g), n));
+        if (how & 4)
+            BOTH(r, evc_pirq_eoi(g->dom, n, how & 8),
+                 naive_pirq_eoi(twin(g), n, how & 8));
+        else
+            BOTH(r, evc_raise_pirq(g->dom, n), naive_raise_pirq(twin(g), n));
         break;
     case 3:
         BOTH(r, evc_raise_domain_virq(g->dom, n), naive_raise_argo(twin(g), n));

@@ -149,6 +149,7 @@ int naive_raise_argo(struct naive_domain *d, uint32_t virq);
 int naive_raise_global(struct naive *n, uint32_t virq);
 int naive_set_handler(struct naive_domain *d, uint32_t virq);
 int naive_raise_pirq(struct naive_domain *d, uint32_t pirq);
+int naive_pirq_eoi(struct naive_domain *d, uint32_t pirq, bool unmask);
 int naive_listen(struct naive_end *end, struct naive_domain *d, uint32_t vcpu,
                  unsigned remote);
 int naive_connect(struct naive_end *end, struct naive_domain *d, uint32_t port,

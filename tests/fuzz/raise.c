@@ -85,6 +85,17 @@ int naive_raise_pirq(struct naive_domain *d, uint32_t pirq)
     return 0;
 }
 
+int naive_pirq_eoi(struct naive_domain *d, uint32_t pirq, bool unmask)
+{
+    if (pirq >= PIRQS)
+        return -XEN_EINVAL;
+    if (d->pirq[pirq] == 0)
+        return -XEN_ENOENT;
+    if (unmask)
+        naive_unmask(d, d->pirq[pirq]);
+    return 0;
+}
+
 /* ---- ends that are the host's ------------------------------------------- */
 
 int naive_listen(struct naive_end *end, struct naive_domain *d, uint32_t vcpu,
