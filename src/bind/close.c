@@ -101,7 +101,10 @@ static int close_alone(struct evc_domain *domain, uint32_t port, bool host,
     return r;
 }
 
-/* With both locks: close, if the peer is still the one. True: done. */
+/*
+ * With both locks: close, if the peer is still the one, or gone by itself: one
+ * that keeps binding and closing must not keep us from it.  True: done.
+ */
 static bool close_with(struct evc_domain *domain, uint32_t port, bool host,
                        struct evc_domain *peer, int *r)
 {
@@ -112,7 +115,9 @@ static bool close_with(struct evc_domain *domain, uint32_t port, bool host,
     *r = 0;
     if (!may_close(domain, port, host, &chan))
         *r = -EINVAL;
-    else if (has_peer(chan) && evc_chan_domid(chan) == peer->id)
+    else if (!has_peer(chan))
+        close_locked(domain, NULL, port, chan);
+    else if (evc_chan_domid(chan) == peer->id)
         close_locked(domain, peer, port, chan);
     else
         done = false;
@@ -122,7 +127,7 @@ static bool close_with(struct evc_domain *domain, uint32_t port, bool host,
 
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host)
 {
-    for (;;) { /* each further turn means that somebody else has closed it */
+    for (;;) { /* each further turn means that a third one has bound to it */
         struct evc_domain *peer = NULL;
         bool done;
         int r = close_alone(domain, port, host, &peer);
