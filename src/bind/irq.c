@@ -86,7 +86,8 @@ int evc_set_virq_handler(struct evc_domain *domain, uint32_t virq)
     pthread_mutex_lock(&engine->admin);
     now = evc_engine_peer(
         engine, (evc_domid)evc_a32_load_acq(&engine->virq_handler[virq]));
-    if (domain->dying)
+    /* One that begins to die after this gives it back. */
+    if (evc_domain_is_dying(domain))
         r = -EINVAL;
     else if (now != NULL && now != domain && !evc_is_xen_417(engine) &&
              evc_a32_load_acq(&now->vcpu[0].virq_port[virq]) != 0)

@@ -288,14 +288,7 @@ static int write_result(struct evc_domain *domain, uint32_t vcpu, uint64_t at,
  */
 static bool is_over(struct evc_domain *domain, uint32_t done)
 {
-    bool dying = false;
-
-    if (done % 64 == 63) {
-        pthread_mutex_lock(&domain->lock);
-        dying = domain->dying;
-        pthread_mutex_unlock(&domain->lock);
-    }
-    return dying;
+    return done % 64 == 63 && evc_domain_is_dying(domain);
 }
 
 /* Each readable entry is run; a list that ends early ends the call. */

@@ -69,6 +69,16 @@ void *evc_domain_cookie(const struct evc_domain *domain)
     return domain->cookie;
 }
 
+bool evc_domain_is_dying(struct evc_domain *domain)
+{
+    bool dying;
+
+    pthread_mutex_lock(&domain->lock);
+    dying = domain->dying;
+    pthread_mutex_unlock(&domain->lock);
+    return dying;
+}
+
 /* ---- locking ------------------------------------------------------------ */
 
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b)

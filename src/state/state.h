@@ -178,6 +178,9 @@ void evc_domain_put(struct evc_domain *domain);
 /* As get; DOMID_SELF means `self`. */
 struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id);
 
+/* Takes its lock: it can begin to die as soon as this has answered. */
+bool evc_domain_is_dying(struct evc_domain *domain);
+
 /* Lock two domains, which may be one. */
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b);
 void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);

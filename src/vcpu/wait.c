@@ -74,12 +74,8 @@ static void wait_end(struct evc_vcpu *vcpu)
 /* A domain that is not to run any more does not wait either. */
 static bool is_stopped(struct evc_domain *domain)
 {
-    bool dying;
-
-    pthread_mutex_lock(&domain->lock);
-    dying = domain->dying;
-    pthread_mutex_unlock(&domain->lock);
-    return dying || evc_a32_load_sc(&domain->shut_down) != 0;
+    return evc_domain_is_dying(domain) ||
+           evc_a32_load_sc(&domain->shut_down) != 0;
 }
 
 /* ---- block -------------------------------------------------------------- */

@@ -367,6 +367,68 @@ static void close_and_watch(struct crew *crew, uint64_t *dice)
     (void)dice;
 }
 
+/* The peer binds to d1's port and closes its end, for ever. */
+static void bind_and_close(struct crew *crew, uint64_t *dice)
+{
+    int port = bind_interdomain(crew->w->d2, crew->w->d1->id, 1);
+
+    if (port > 0)
+        WRONG_IF(crew, close_port(crew->w->d2, (uint32_t)port) != 0);
+    (void)dice;
+}
+
+static void offer_and_close(struct crew *crew, uint64_t *dice)
+{
+    struct guest *d1 = crew->w->d1;
+
+    WRONG_IF(crew, alloc_unbound(d1, DOMID_SELF, crew->w->d2->id) != 1);
+    for (unsigned n = roll(dice, 200); n > 0; n--)
+        (void)send_port(d1, 1); /* meanwhile it is bound, and unbound */
+    WRONG_IF(crew, close_port(d1, 1) != 0);
+    WRONG_IF(crew, state_of(d1, 1) != EVTCHNSTAT_closed);
+}
+
+static void test_port_is_closed_while_its_peer_binds_and_closes(void **state)
+{
+    struct world *w = *state;
+    struct crew crew = {.w = w};
+
+    crew_add(&crew, bind_and_close);
+    crew_add(&crew, bind_and_close);
+    crew_add(&crew, offer_and_close);
+    crew_run(&crew, 300);
+    assert_int_equal(evc_port_next(w->d1->dom, 0), 0);
+    for (evc_port p = 0; (p = evc_port_next(w->d2->dom, p)) != 0;)
+        assert_int_equal(close_port(w->d2, p), 0);
+}
+
+static void handle_virq(struct crew *crew, uint64_t *dice)
+{
+    (void)evc_set_virq_handler(crew->w->d1->dom, VIRQ_CONSOLE);
+    (void)dice;
+}
+
+static void raise_console(struct crew *crew, uint64_t *dice)
+{
+    (void)evc_raise_global_virq(crew->w->engine, VIRQ_CONSOLE);
+    (void)dice;
+}
+
+/* Whoever dies meanwhile is the handler no more. */
+static void test_dying_domain_does_not_stay_a_virqs_handler(void **state)
+{
+    struct world *w = *state;
+    struct crew crew = {.w = w};
+
+    crew_add(&crew, handle_virq);
+    crew_add(&crew, raise_console);
+    crew_start(&crew);
+    nap(20000);
+    evc_domain_kill(w->d1->dom);
+    crew_stop(&crew);
+    assert_true(bind_virq(w->d0, VIRQ_CONSOLE, 0) > 0); /* it is d0's again */
+}
+
 static void test_no_send_after_close_has_an_effect(void **state)
 {
     struct world *w = *state;
@@ -572,6 +634,8 @@ int main(void)
         TEST(test_peer_sends_exactly_while_init_control_runs),
         TEST(test_ports_are_found_while_the_table_grows),
         TEST(test_reset_of_131071_ports_lets_others_work),
+        TEST(test_port_is_closed_while_its_peer_binds_and_closes),
+        TEST(test_dying_domain_does_not_stay_a_virqs_handler),
         TEST(test_no_send_after_close_has_an_effect),
         TEST(test_no_send_after_a_rebind_is_lost),
         TEST(test_no_event_is_lost_while_its_page_appears),
