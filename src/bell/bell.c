@@ -273,6 +273,9 @@ int evc_bell_wait(struct evc_bell *bell, struct evc_bell_spin *spin,
         r = sleep_once(word_of(bell), ready, data, deadline);
         if (ready(data))
             return 0;
+        /* A word that keeps changing never lets us sleep, until then. */
+        if (r == 0 && deadline >= 0 && now() >= deadline)
+            r = -ETIMEDOUT;
     }
     return r;
 }

@@ -498,6 +498,27 @@ static void test_scribbling_on_the_word_ends_when_its_writer_does(void **state)
     drop(w);
 }
 
+/* As another one would, who shares the page: between the look and the sleep. */
+static bool changes_the_word(void *data)
+{
+    struct place *w = data;
+
+    __atomic_fetch_add(&w->bell.word, 4, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+static void test_waiting_ends_in_time_although_the_word_changes(void **state)
+{
+    struct place *w = make();
+
+    (void)state;
+    alarm(60);
+    assert_int_equal(evc_bell_wait(&w->bell, NULL, changes_the_word, w, MS),
+                     -ETIMEDOUT);
+    alarm(0);
+    drop(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_slow_ringer_does_not_undo_the_next_arming),
         cmocka_unit_test(test_a_waiter_that_died_costs_one_wake),
         cmocka_unit_test(test_scribbling_on_the_word_ends_when_its_writer_does),
+        cmocka_unit_test(test_waiting_ends_in_time_although_the_word_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
