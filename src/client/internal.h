@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this layer share. */
+#ifndef EVC_CLIENT_INTERNAL_H
+#define EVC_CLIENT_INTERNAL_H
+
+#include <time.h>
+
+#include "client.h"
+
+/* One exchange that opens or joins a handle; connects first. */
+int evc_client_introduce(struct evc_wire_request *request, int send_fd,
+                         bool start, struct evc_wire_reply *reply, int *fds,
+                         unsigned *n, uint64_t *connection);
+
+/* One thread at a time maps regions; outside the connection's lock. */
+extern pthread_mutex_t evc_client_mapping;
+
+void evc_client_lock(struct evc_client *client);
+void evc_client_unlock(struct evc_client *client);
+
+/* A moment; only the order of moments matters. */
+static inline uint64_t evc_client_clock(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_ia32_rdtsc();
+#else
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#endif
+}
+
+#endif /* EVC_CLIENT_INTERNAL_H */
