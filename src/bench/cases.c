@@ -111,14 +111,13 @@ static int stop_staying(struct evc_party *party)
     return evc_party_finish(party);
 }
 
-/* Order: wait for one, and say when it was there. */
-static int sleep_once(struct evc_board *board, void *data, uint64_t arg)
+/* Order: wait for so many, and say when all were there. */
+static int sleep_once(struct evc_board *board, void *data, uint64_t count)
 {
     struct evc_route *route = data;
-    uint64_t target = route->handled + 1;
+    uint64_t target = route->handled + count;
     int r;
 
-    (void)arg;
     atomic_store_explicit(&board->ready, 1, memory_order_release);
     r = wait_until(route, target);
     board->stamp = evc_now_ns();
@@ -231,16 +230,24 @@ static int turn_alone(struct evc_route *route, struct spread spread,
     return r;
 }
 
+static int send_all(struct evc_route *route, struct spread spread,
+                    uint32_t count)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; r >= 0 && i < count; i++)
+        r = send(route, next_channel(&spread));
+    return r;
+}
+
 /* Send them, and wait until the other side has handled all of them. */
 static int turn_together(struct evc_route *route, struct spread spread,
                          uint32_t count, uint64_t target)
 {
     struct evc_patience patience = {0};
     _Atomic uint64_t *handled = &route->party->board->handled;
-    int r = 0;
+    int r = send_all(route, spread, count);
 
-    for (uint32_t i = 0; r >= 0 && i < count; i++)
-        r = send(route, next_channel(&spread));
     while (r >= 0 &&
            atomic_load_explicit(handled, memory_order_acquire) < target)
         r = evc_patience(&patience);
@@ -332,18 +339,19 @@ static int stream(void *subject, const struct evc_cell *cell, uint64_t reps,
     return r < 0 ? r : s;
 }
 
-/* A send to a receiver that sleeps: how long it took, and until what. */
-static int wake_once(struct evc_route *route, double *sending, double *until)
+/* Sends to a receiver that sleeps: how long they took, and until what. */
+static int wake_once(struct evc_route *route, const struct evc_cell *cell,
+                     double *sending, double *until)
 {
     double begin, sent;
-    int r = start(route, sleep_once, 0);
+    int r = start(route, sleep_once, cell->active);
 
     if (r == 0)
         r = evc_party_asleep(route->party);
     if (r < 0)
         return r;
     begin = evc_now_ns();
-    r = send(route, 0);
+    r = send_all(route, spread_of(cell, 0), cell->active);
     sent = evc_now_ns();
     if (r == 0)
         r = evc_party_finish(route->party);
@@ -358,10 +366,9 @@ static int asleep(void *subject, const struct evc_cell *cell, uint64_t reps,
     double until = 0;
     int r = 0;
 
-    (void)cell;
     for (uint64_t i = 0; r >= 0 && i < reps; i++)
-        r = wake_once(subject, &sample->ns, &until);
-    sample->events = reps;
+        r = wake_once(subject, cell, &sample->ns, &until);
+    sample->events = reps * cell->active;
     return r;
 }
 
@@ -371,10 +378,9 @@ static int wake(void *subject, const struct evc_cell *cell, uint64_t reps,
     double sending = 0;
     int r = 0;
 
-    (void)cell;
     for (uint64_t i = 0; r >= 0 && i < reps; i++)
-        r = wake_once(subject, &sending, &sample->ns);
-    sample->events = reps;
+        r = wake_once(subject, cell, &sending, &sample->ns);
+    sample->events = reps * cell->active;
     return r;
 }
 
@@ -416,7 +422,7 @@ static int idle(void *subject, const struct evc_cell *cell, uint64_t reps,
     const struct timespec pause = {.tv_nsec = IDLE};
     struct evc_route *route = subject;
     double used, begin;
-    int r = start(route, sleep_once, 0);
+    int r = start(route, sleep_once, 1);
 
     (void)cell;
     (void)reps;
@@ -449,9 +455,11 @@ const struct evc_case evc_route_cases[] = {
     {"stream", "send to a receiver that does nothing but take", "ns", TWO, 0, 0,
      0, stream},
     {"asleep", "send to a receiver that sleeps: until the sender goes on", "ns",
-     TWO, 0, 4, 0, asleep},
+     TWO, 1, 4, 0, asleep},
     {"wake", "send to a receiver that sleeps: until it has the event", "ns",
-     TWO, 0, 4, 0, wake},
+     TWO, 1, 4, 0, wake},
+    {"burst", "send 100 to a receiver that sleeps: until it has all, for each",
+     "ns", TWO, 100, 4, 0, wake},
     {"pingpong", "there and back, both waiting as they do", "ns", TWO, 0, 200,
      0, pingpong},
     {"idle", "CPU that a receiver uses while nothing comes", "%", TWO, 0, 1, 5,

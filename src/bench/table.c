@@ -13,7 +13,7 @@
 /* A column: its head, in two lines, and the case. */
 static const struct column {
     const char *head, *below, *what;
-} columns[EVC_PLACES][9] = {
+} columns[EVC_PLACES][10] = {
     [EVC_PLACE_ONE] = {{"set up", "", "setup"},
                        {"notify", "", "notify"},
                        {"dispatch", "1 of N", "dispatch"},
@@ -26,6 +26,7 @@ static const struct column {
                            {"dispatch", "100 of N", "dispatch100"},
                            {"asleep:", "sending", "asleep"},
                            {"asleep:", "arriving", "wake"},
+                           {"asleep:", "100, each", "burst"},
                            {"ping-pong", "", "pingpong"},
                            {0}},
 };
@@ -62,18 +63,53 @@ static int wobble(const struct evc_spread *spread)
     return (int)lround(50 * (spread->high - spread->low) / spread->median);
 }
 
-static void print_spread(FILE *out, const struct evc_spread *spread)
+/* ---- a line -------------------------------------------------------------- */
+
+/* Blanks are kept back until something follows, so that no line ends in them. */
+struct line {
+    FILE *out;
+    int blanks;
+};
+
+static void put(struct line *line, const char *text)
 {
-    char text[32], both[48];
+    fprintf(line->out, "%*s%s", line->blanks, "", text);
+    line->blanks = 0;
+}
+
+static void put_left(struct line *line, int width, const char *text)
+{
+    put(line, text);
+    line->blanks = width - (int)strlen(text);
+}
+
+static void put_right(struct line *line, int width, const char *text)
+{
+    line->blanks += width - (int)strlen(text);
+    if (*text)
+        put(line, text);
+}
+
+static void put_spread(struct line *line, const struct evc_spread *spread)
+{
+    char text[32];
+    int percent = wobble(spread);
 
     print_number(text, sizeof(text), spread->median);
-    if (isnan(spread->median) || wobble(spread) == 0)
-        snprintf(both, sizeof(both), "%s    ", text);
-    else
-        snprintf(both, sizeof(both), "%s \u00b1%-2d", text,
-                 wobble(spread) > 99 ? 99 : wobble(spread));
-    /* The sign takes two bytes and one column. */
-    fprintf(out, "%*s", WIDTH + (strchr(both, '\xc2') != NULL), both);
+    put_right(line, WIDTH - 4, text);
+    line->blanks += 4;
+    if (isnan(spread->median) || percent == 0)
+        return;
+    snprintf(text, sizeof(text), " \u00b1%d", percent > 99 ? 99 : percent);
+    line->blanks -= 4;
+    put(line, text);
+    line->blanks = percent > 9 ? 0 : 1;
+}
+
+static void end_line(struct line *line)
+{
+    fputc('\n', line->out);
+    line->blanks = 0;
 }
 
 /* ---- the head ------------------------------------------------------------ */
@@ -126,39 +162,55 @@ static const struct evc_cell *find(const struct evc_bench *bench,
     return cell;
 }
 
-static bool any(const struct evc_bench *bench, const char *who,
-                const struct column *column, enum evc_place place)
+/* Was this measured of anybody here? */
+static bool is_shown(const struct evc_bench *bench, const struct column *column,
+                     enum evc_place place)
 {
-    for (; column->what; column++)
-        if (evc_bench_find(bench, who, column->what, place, 0))
+    const struct evc_adapter *adapter;
+
+    for (unsigned i = 0; (adapter = evc_adapter_at(i)); i++)
+        if (find(bench, adapter->name, column->what, place))
             return true;
     return false;
 }
 
-static void print_heads(FILE *out, const struct column *list)
+static bool any(const struct evc_bench *bench, const char *who,
+                const struct column *column, enum evc_place place)
 {
-    const struct column *column;
+    for (; column->what; column++)
+        if (find(bench, who, column->what, place))
+            return true;
+    return false;
+}
 
-    fprintf(out, "%-*s", NAME_WIDTH, "");
-    for (column = list; column->what; column++)
-        fprintf(out, "%*s", WIDTH, column->head);
-    fprintf(out, "\n%-*s", NAME_WIDTH, "");
-    for (column = list; column->what; column++)
-        fprintf(out, "%*s", WIDTH, column->below);
-    fputc('\n', out);
+static void print_heads(const struct evc_bench *bench, FILE *out,
+                        const struct column *list, enum evc_place place)
+{
+    struct line line = {.out = out};
+
+    for (int below = 0; below < 2; below++) {
+        line.blanks = NAME_WIDTH;
+        for (const struct column *column = list; column->what; column++)
+            if (is_shown(bench, column, place))
+                put_right(&line, WIDTH, below ? column->below : column->head);
+        end_line(&line);
+    }
 }
 
 static void print_row(const struct evc_bench *bench, FILE *out, const char *who,
                       const struct column *column, enum evc_place place)
 {
-    fprintf(out, "%-*s", NAME_WIDTH, who);
+    struct line line = {.out = out};
+
+    put_left(&line, NAME_WIDTH, who);
     for (; column->what; column++) {
         struct evc_spread spread =
             evc_bench_spread(bench, find(bench, who, column->what, place));
 
-        print_spread(out, &spread);
+        if (is_shown(bench, column, place))
+            put_spread(&line, &spread);
     }
-    fputc('\n', out);
+    end_line(&line);
 }
 
 static void print_table(const struct evc_bench *bench, FILE *out,
@@ -171,42 +223,71 @@ static void print_table(const struct evc_bench *bench, FILE *out,
     for (unsigned i = 0; (adapter = evc_adapter_at(i)); i++) {
         if (!any(bench, adapter->name, list, place))
             continue;
-        if (!begun)
+        if (!begun) {
             fprintf(out, "\n%s\n", title);
-        if (!begun && place != EVC_PLACE_ONE && list != costs)
-            print_unit(bench, out, "roundtrip", place,
-                       "a cache line to the other CPU and back, both "
-                       "spinning");
-        if (!begun)
-            print_heads(out, list);
+            if (place != EVC_PLACE_ONE && list != costs)
+                print_unit(bench, out, "roundtrip", place,
+                           "a cache line to the other CPU and back, both "
+                           "spinning");
+            print_heads(bench, out, list, place);
+        }
         begun = true;
         print_row(bench, out, adapter->name, list, place);
     }
 }
 
+/* ---- by number of ports -------------------------------------------------- */
+
+static const struct evc_cell *find_ports(const struct evc_bench *bench,
+                                         const char *who, unsigned index)
+{
+    return evc_bench_find(bench, who, "dispatch", EVC_PLACE_ONE,
+                          bench->options.ports[index]);
+}
+
+static unsigned count_ports(const struct evc_bench *bench)
+{
+    unsigned n = 0;
+
+    while (n < EVC_BENCH_PORTS && bench->options.ports[n])
+        n++;
+    return n;
+}
+
+static void print_ports_row(const struct evc_bench *bench, FILE *out,
+                            const char *who)
+{
+    struct line line = {.out = out};
+
+    put_left(&line, NAME_WIDTH, who);
+    for (unsigned i = 0; i < count_ports(bench); i++) {
+        struct evc_spread spread =
+            evc_bench_spread(bench, find_ports(bench, who, i));
+
+        put_spread(&line, &spread);
+    }
+    end_line(&line);
+}
+
 static void print_ports(const struct evc_bench *bench, FILE *out)
 {
+    const struct column list[] = {{"", "", "dispatch"}, {0}};
+    struct line line = {.out = out, .blanks = NAME_WIDTH};
     const struct evc_adapter *adapter;
+    char text[16];
 
-    if (!bench->options.ports[0])
+    if (!count_ports(bench) || !is_shown(bench, list, EVC_PLACE_ONE))
         return;
     fputs("\nNotify and dispatch, 1 of N channels, by N\n", out);
-    fprintf(out, "%-*s", NAME_WIDTH, "");
-    for (unsigned j = 0; j < EVC_BENCH_PORTS && bench->options.ports[j]; j++)
-        fprintf(out, "%*u", WIDTH, bench->options.ports[j]);
-    fputc('\n', out);
-    for (unsigned i = 0; (adapter = evc_adapter_at(i)); i++) {
-        fprintf(out, "%-*s", NAME_WIDTH, adapter->name);
-        for (unsigned j = 0; j < EVC_BENCH_PORTS && bench->options.ports[j];
-             j++) {
-            struct evc_spread spread = evc_bench_spread(
-                bench, evc_bench_find(bench, adapter->name, "dispatch",
-                                      EVC_PLACE_ONE, bench->options.ports[j]));
-
-            print_spread(out, &spread);
-        }
-        fputc('\n', out);
+    for (unsigned i = 0; i < count_ports(bench); i++) {
+        snprintf(text, sizeof(text), "%u", bench->options.ports[i]);
+        put_right(&line, WIDTH - 4, text);
+        line.blanks = 4;
     }
+    end_line(&line);
+    for (unsigned i = 0; (adapter = evc_adapter_at(i)); i++)
+        if (any(bench, adapter->name, list, EVC_PLACE_ONE))
+            print_ports_row(bench, out, adapter->name);
 }
 
 /* ---- goals --------------------------------------------------------------- */

@@ -47,7 +47,7 @@ def cases():
 ONE = ['notify', 'dispatch', 'dispatch100', 'bulk', 'calls', 'calls1',
        'private', 'shared', 'receiver', 'descriptors']
 TWO = ['notify', 'dispatch', 'dispatch100', 'bulk', 'stream', 'asleep',
-       'wake', 'pingpong', 'idle']
+       'wake', 'burst', 'pingpong', 'idle']
 OURS = ['pending', 'masked', 'whole', 'pair', 'unmask', 'cycle', 'drain',
         'drain-all', 'urgent', 'urgent-all', 'same-port', 'other-port',
         'polled']
