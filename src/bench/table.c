@@ -157,9 +157,11 @@ static const struct evc_cell *find(const struct evc_bench *bench,
 {
     const struct evc_cell *cell = evc_bench_find(bench, who, what, place, 0);
 
-    if (!cell && place != EVC_PLACE_ONE) /* of those that are of one kind */
-        cell = evc_bench_find(bench, who, what, EVC_PLACE_ONE, 0);
-    return cell;
+    if (cell || place == EVC_PLACE_ONE)
+        return cell;
+    cell = evc_bench_find(bench, who, what, EVC_PLACE_ONE, 0);
+    /* What does not depend on the place is measured in one. */
+    return cell && !(cell->what->places & 1u << place) ? cell : NULL;
 }
 
 /* Was this measured of anybody here? */
