@@ -29,6 +29,18 @@
 #error "the event-channel ABI is little-endian"
 #endif
 
+/*
+ * On x86 every locked instruction is a full fence, also the guest's, whatever
+ * order its source asked for.  Elsewhere a guest may have asked for less.
+ */
+#ifndef EVC_RMW_IS_FENCE
+#if defined(__x86_64__) || defined(__i386__)
+#define EVC_RMW_IS_FENCE 1
+#else
+#define EVC_RMW_IS_FENCE 0
+#endif
+#endif
+
 typedef struct {
     _Atomic uint8_t raw_;
 } evc_a8;

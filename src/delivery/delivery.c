@@ -5,6 +5,13 @@
  */
 #include "delivery.h"
 
+unsigned evc_post(const struct evc_delivery *to, uint32_t port)
+{
+    unsigned post = evc_post_begin(to, port);
+
+    return post & EVC_POST_UNDONE ? evc_post_end(to, port, post) : post;
+}
+
 static bool has_blocks(const struct evc_fifo *fifo, unsigned vcpus)
 {
     for (unsigned v = 0; v < vcpus; v++)

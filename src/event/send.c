@@ -134,6 +134,24 @@ static __attribute__((noinline)) int send_on(struct evc_domain *peer,
     return 0;
 }
 
+/* The same for a two-level guest whose vCPU may have to be told. */
+static __attribute__((noinline)) int send_tell(struct evc_domain *peer,
+                                               const struct evc_delivery *to,
+                                               uint32_t port,
+                                               struct evc_reader reader)
+{
+    unsigned post = evc_twolevel_end(to, port);
+
+    if (post != EVC_POST_EDGE || evc_a32_load_sc(&peer->pollers) != 0) {
+        if (evc_domain_is_plain(peer, post))
+            peer->engine->ops.kick(peer->cookie, evc_post_vcpu(post));
+        else
+            evc_domain_follow(peer, port, post);
+    }
+    evc_rcu_leave(reader);
+    return 0;
+}
+
 /*
  * What nearly every send is: to another domain, merging with an event on its
  * way or of a masked port.  No call, no stack; whatever else it turns out to be
@@ -158,6 +176,8 @@ int evc_send(struct evc_domain *domain, evc_port port)
     port = evc_chan_number(chan);
     to = evc_domain_delivery(peer);
     post = evc_post_begin(to, port);
+    if (post == (EVC_POST_EDGE | EVC_POST_UNDONE))
+        return send_tell(peer, to, port, reader);
     if (evc_domain_is_todo(peer, post))
         return send_on(peer, to, port, post, reader);
     evc_rcu_leave(reader);
