@@ -36,7 +36,7 @@ flags='-std=c11 -ffreestanding -fno-builtin -fno-stack-protector -Wall -Wextra
 compile() { # compile COMPILER... FILE: to $place/NAME.o, at $level
     for file in "$@"; do :; done
     # shellcheck disable=SC2086 # several words
-    "$@" $flags $level -I"$root/include" -I"$root/src/guest" -c \
+    "$@" $flags $level -I"$root/include" -I"$root/src" -c \
         -o "$place/$(basename "$file" .c).o"
 }
 

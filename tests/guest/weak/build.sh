@@ -9,7 +9,7 @@ trap 'rm -rf "$place"' EXIT
 
 compile() { # compile FLAG... FILE...
     ${CC:-cc} -std=gnu11 -O1 -g -w -D_GNU_SOURCE -include "$here/weak.h" \
-        -I"$here" -I"$root/include" -I"$guest" -I"$root/src/base" \
+        -I"$here" -I"$root/include" -I"$(dirname "$guest")" -I"$root/src/base" \
         -I"$root/src/port" -I"$root/src/delivery" \
         -DEVC_RMW_IS_FENCE=0 "$@"
 }
