@@ -4,7 +4,7 @@
  * block rings, states of devices.  The store's ring is in wire.h.
  *
  * Source: xen/include/public/grant_table.h, io/console.h, io/ring.h,
- * io/blkif.h, io/xenbus.h; a test holds them together.
+ * io/blkif.h, io/xenbus.h; tests/backend/abi.c compares.
  */
 #ifndef EVC_BACKEND_ABI_H
 #define EVC_BACKEND_ABI_H

@@ -6,7 +6,7 @@
  * request's type, or EVC_XS_ERROR with the error's name; its req_id and tx_id
  * are those of the request.
  *
- * Source: xen/include/public/io/xs_wire.h; a test holds the two together.
+ * Source: xen/include/public/io/xs_wire.h; tests/backend/abi.c compares.
  */
 #ifndef EVC_STORE_WIRE_H
 #define EVC_STORE_WIRE_H
