@@ -89,11 +89,19 @@ static int make_home(struct evc_owner *owner)
     return 0;
 }
 
+/*
+ * With a byte unread at their end, closing it is an error here, and an error is
+ * told as something to read.  Nothing else is ever to be read.
+ */
 static void on_gone(int fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
-    evc_owner_close(arg);
+    struct evc_owner *owner = arg;
+    char bytes[64];
+
+    if (what & EV_CLOSED || evc_owner_is_gone(owner))
+        evc_owner_close(owner);
+    else
+        (void)recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 }
 
 static int make_descriptor(struct evc_owner *owner, int *theirs)
@@ -105,8 +113,9 @@ static int make_descriptor(struct evc_owner *owner, int *theirs)
     owner->fd = pair[0];
     r = cookie_of(pair[1], &owner->cookie);
     if (r == 0) {
-        owner->gone = event_new(owner->daemon->base, pair[0],
-                                EV_CLOSED | EV_PERSIST, on_gone, owner);
+        owner->gone =
+            event_new(owner->daemon->base, pair[0],
+                      EV_READ | EV_CLOSED | EV_PERSIST, on_gone, owner);
         r = owner->gone != NULL && event_priority_set(owner->gone, 0) == 0 &&
                     event_add(owner->gone, NULL) == 0
                 ? 0
