@@ -32,6 +32,7 @@ struct machine {
     struct evc_run_clock clock;
     pthread_t control;
     bool has_control;
+    _Atomic bool finished; /* no need to leave any more */
     uint64_t last_yield;
     unsigned yields; /* in a row */
 };
@@ -246,12 +247,13 @@ static void leaving_signals(sigset_t *set)
 /* A thread of its own: what it does may not be done in a handler. */
 static void *wait_for_signals(void *data)
 {
+    struct machine *machine = data;
     sigset_t set;
     int signal;
 
     leaving_signals(&set);
-    while (sigwait(&set, &signal) == 0)
-        leave(data);
+    while (sigwait(&set, &signal) == 0 && !machine->finished)
+        leave(machine);
     return NULL;
 }
 
@@ -368,7 +370,8 @@ static enum evc_run_end report(const struct machine *machine)
 static void finish(struct machine *machine)
 {
     if (machine->has_control) {
-        pthread_cancel(machine->control);
+        machine->finished = true;
+        pthread_kill(machine->control, SIGTERM);
         pthread_join(machine->control, NULL);
     }
     evc_backend_destroy(machine->backend);
@@ -383,6 +386,8 @@ static enum evc_run_end run(struct machine *machine)
     struct evc_pv_error error;
     int r = prepare(machine, &error);
 
+    if (r == 0)
+        r = evc_run_confine(&error);
     if (r == 0)
         r = evc_cpu_run(&machine->domain.vcpu, &machine->world.regs, &error);
     if (r < 0) {

@@ -10,6 +10,7 @@
  *     tlb.c      the process' mappings, which are the guest's TLB
  *     clock.c    the guest's time        report.c  what is said in the end
  *     host.c     what this machine must have
+ *     confine.c  what the process may do once the guest runs
  *
  * This is a compatibility tool, not a security boundary: a guest can reach all
  * of its process.  Nothing in that process can do more than its user could.
@@ -70,6 +71,12 @@ enum evc_run_end evc_machine_run(const char *name,
 int evc_run_check_host(struct evc_pv_error *error);
 int evc_run_check_image(const struct evc_pv_image *image,
                         struct evc_pv_error *error);
+
+/*
+ * From now on, for all threads: see confine.c.  The processor must not have
+ * been prepared yet.  Return: 0; a negative errno.
+ */
+int evc_run_confine(struct evc_pv_error *error);
 
 /* ---- the TLB (tlb.c) ------------------------------------------------------------------- */
 

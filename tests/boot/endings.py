@@ -27,6 +27,7 @@ ENDINGS = {
     17: (4, b"cannot go on at 0x4000"),
     19: (4, b"no stack at 0xfc8"),
     20: (0, b""),
+    21: (70, b"the guest's process broke down"),
 }
 
 
