@@ -240,7 +240,7 @@ static const struct argp_option choices[] = {
     {"quick", OPTION_QUICK, NULL, 0, "3 rounds of short samples, 200 channels",
      0},
     {"no-goals", OPTION_NO_GOALS, NULL, 0,
-     "Leave out what is measured of the engine alone", 0},
+     "Leave out what is measured of the engine and daemon alone", 0},
     {"no-realtime", OPTION_NO_REALTIME, NULL, 0, "Do not use SCHED_FIFO", 0},
     {"cpus", OPTION_CPUS, "A[,B]", 0, "The sender's CPU and the receiver's", 0},
     {"load", OPTION_LOAD, "FILE.so", 0,

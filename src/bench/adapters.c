@@ -12,10 +12,10 @@
 #define MOST 32u
 
 static const struct evc_adapter *adapters[MOST + 1] = {
-    &evc_adapter_fifo,  &evc_adapter_twolevel, &evc_adapter_bitmap,
-    &evc_adapter_futex, &evc_adapter_eventfd,  &evc_adapter_epoll,
-    &evc_adapter_pipe,  &evc_adapter_mq,       &evc_adapter_seqpacket,
-    &evc_adapter_uring,
+    &evc_adapter_fifo,      &evc_adapter_twolevel, &evc_adapter_xenevtchn,
+    &evc_adapter_bitmap,    &evc_adapter_futex,    &evc_adapter_eventfd,
+    &evc_adapter_epoll,     &evc_adapter_pipe,     &evc_adapter_mq,
+    &evc_adapter_seqpacket, &evc_adapter_uring,
 };
 
 const struct evc_adapter *evc_adapter_at(unsigned index)

@@ -10,7 +10,7 @@
 extern const struct evc_adapter evc_adapter_fifo, evc_adapter_twolevel,
     evc_adapter_epoll, evc_adapter_eventfd, evc_adapter_futex, evc_adapter_pipe,
     evc_adapter_mq, evc_adapter_seqpacket, evc_adapter_uring,
-    evc_adapter_bitmap;
+    evc_adapter_bitmap, evc_adapter_xenevtchn;
 
 /* Those built in and those loaded so far, in the order of the table, or NULL. */
 const struct evc_adapter *evc_adapter_at(unsigned index);

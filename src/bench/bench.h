@@ -7,6 +7,7 @@
  *     route.c cases.c       two ends of one, and what is measured of each
  *     memory.c calls.c      ... of memory, of system calls
  *     guests.c own.c        our engine alone: goals that name no other
+ *     xenevtchn.c drop.c    our daemon and the drop-in library, likewise
  *     machine.c party.c     CPUs and clocks; the other thread or process
  *     stat.c                medians, quartiles, ratios
  *     run.c                 stages and rounds

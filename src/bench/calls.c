@@ -26,49 +26,18 @@ enum { FAILED = 1 };
 
 /* ---- the child ----------------------------------------------------------- */
 
-static void mark(void)
+void evc_calls_mark(void)
 {
     syscall(SYS_close, MARK);
 }
 
-static int notify(struct evc_route *route)
+static void be_traced(int (*work)(void *data), void *data)
 {
-    int r = 0;
-
-    mark();
-    for (int i = 0; r >= 0 && i < COUNT; i++)
-        r = route->adapter->send(route->link, 0);
-    mark();
-    return r;
-}
-
-static int notify_and_take(struct evc_route *route)
-{
-    int r = 0;
-
-    mark();
-    for (int i = 0; r >= 0 && i < COUNT; i++) {
-        r = route->adapter->send(route->link, 0);
-        if (r >= 0)
-            r = route->adapter->take(route->link);
-    }
-    mark();
-    return r;
-}
-
-/* On a link of its own, so that nobody else finds what it leaves. */
-static void be_traced(const struct evc_adapter *adapter,
-                      int (*work)(struct evc_route *route))
-{
-    struct evc_route *route;
-
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
         _exit(FAILED);
     raise(SIGSTOP);
-    if (evc_route_open(NULL, adapter, EVC_PLACE_ONE, 1, &route) < 0)
-        _exit(FAILED);
-    _exit(work(route) < 0 ? FAILED : 0);
+    _exit(work(data) < 0 ? FAILED : 0);
 }
 
 /* ---- the tracer ---------------------------------------------------------- */
@@ -114,8 +83,7 @@ static int count_calls(pid_t child)
     return r;
 }
 
-static int trace(struct evc_route *route, struct evc_sample *sample,
-                 int (*work)(struct evc_route *route))
+double evc_calls_of(int (*work)(void *data), void *data)
 {
     int status, calls = -ENOSYS;
     pid_t child;
@@ -123,17 +91,50 @@ static int trace(struct evc_route *route, struct evc_sample *sample,
     fflush(NULL);
     child = fork();
     if (child < 0)
-        return -errno;
+        return NAN;
     if (child == 0)
-        be_traced(route->adapter, work);
+        be_traced(work, data);
     if (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
         calls = count_calls(child);
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
     }
-    sample->ns = calls < 0 ? (double)NAN : calls;
-    sample->events = COUNT;
-    return 0;
+    return calls < 0 ? (double)NAN : calls;
+}
+
+/* ---- of an adapter ------------------------------------------------------- */
+
+/* On a link of the child's own, so that nobody else finds what it leaves. */
+static int open_own(const struct evc_route *like, struct evc_route **own)
+{
+    return evc_route_open(NULL, like->adapter, EVC_PLACE_ONE, 1, own);
+}
+
+static int notify(void *data)
+{
+    struct evc_route *route;
+    int r = open_own(data, &route);
+
+    evc_calls_mark();
+    for (int i = 0; r >= 0 && i < COUNT; i++)
+        r = route->adapter->send(route->link, 0);
+    evc_calls_mark();
+    return r;
+}
+
+static int notify_and_take(void *data)
+{
+    struct evc_route *route;
+    int r = open_own(data, &route);
+
+    evc_calls_mark();
+    for (int i = 0; r >= 0 && i < COUNT; i++) {
+        r = route->adapter->send(route->link, 0);
+        if (r >= 0)
+            r = route->adapter->take(route->link);
+    }
+    evc_calls_mark();
+    return r;
 }
 
 int evc_calls_notify(void *subject, const struct evc_cell *cell, uint64_t reps,
@@ -141,7 +142,8 @@ int evc_calls_notify(void *subject, const struct evc_cell *cell, uint64_t reps,
 {
     (void)cell;
     (void)reps;
-    return trace(subject, sample, notify);
+    *sample = (struct evc_sample){evc_calls_of(notify, subject), COUNT};
+    return 0;
 }
 
 int evc_calls_dispatch(void *subject, const struct evc_cell *cell,
@@ -149,5 +151,7 @@ int evc_calls_dispatch(void *subject, const struct evc_cell *cell,
 {
     (void)cell;
     (void)reps;
-    return trace(subject, sample, notify_and_take);
+    *sample =
+        (struct evc_sample){evc_calls_of(notify_and_take, subject), COUNT};
+    return 0;
 }

@@ -3,7 +3,8 @@
  * What is to be reached: ratios inside one run, and exact counts.
  *
  * B is one thread, in units of one locked read-modify-write; C two CPUs; D what
- * one would use instead, eventfd and epoll.  A limit that is NaN is none: the
+ * one would use instead, eventfd and epoll; E the daemon and the drop-in library.
+ * A limit that is NaN is none: the
  * goal names an engine that is not here, or there is none, but the figure helps
  * to read the others.
  */
@@ -15,6 +16,7 @@
 #define EPOLL "eventfd+epoll"
 #define OWN2  "own-2level"
 #define OWNF  "own-fifo"
+#define DROP  "own-daemon"
 #define FIFO  "evc-fifo"
 #define TWO   "evc-2level"
 
@@ -114,6 +116,31 @@ static const struct definition {
      EVC_PLACE_PROCESSES,
      FIFO,
      "idle",
+     ANY,
+     NULL,
+     NULL,
+     ANY,
+     1},
+#define ASKING(text, what) \
+    RATIO("E", EVC_PLACE_ONE, text, DROP, what, ANY, DROP, "ask-echo", ANY, 1.2)
+    ASKING("daemon: alloc, against a bare question and answer", "ask-alloc"),
+    ASKING("daemon: bind, likewise", "ask-bind"),
+    ASKING("daemon: unbind, likewise", "ask-unbind"),
+    RATIO("E", EVC_PLACE_ONE, "xenevtchn_notify, awake, against eventfd write",
+          DROP, "xen-notify", ANY, DROP, "write", ANY, 1.0 / 40),
+    {{"E", "... system calls", "calls", 0},
+     EVC_PLACE_ONE,
+     DROP,
+     "calls-notify",
+     ANY,
+     NULL,
+     NULL,
+     ANY,
+     1},
+    {{"E", "xenevtchn_pending, _unmask, more queued: calls", "calls", 0},
+     EVC_PLACE_ONE,
+     DROP,
+     "calls-take",
      ANY,
      NULL,
      NULL,

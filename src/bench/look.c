@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "drop.h"
 #include "own.h"
 #include "route.h"
 
@@ -30,14 +31,13 @@ bool evc_bench_chosen(const char *list, const char *name, size_t length)
 
 const struct evc_case *evc_bench_case(unsigned index)
 {
-    unsigned i = 0;
+    static const struct evc_case *const lists[] = {
+        evc_route_cases, evc_own_cases, evc_drop_cases};
 
-    for (; evc_route_cases[i].name; i++)
-        if (i == index)
-            return &evc_route_cases[i];
-    for (unsigned j = 0; evc_own_cases[j].name; j++)
-        if (i + j == index)
-            return &evc_own_cases[j];
+    for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        for (const struct evc_case *what = lists[i]; what->name; what++)
+            if (index-- == 0)
+                return what;
     return NULL;
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "drop.h"
 #include "own.h"
 #include "route.h"
 
@@ -30,6 +31,7 @@ struct stage {
     struct evc_party *party; /* for the round trip */
     struct evc_route *routes[STAGE_MOST];
     struct evc_own *owns[STAGE_MOST];
+    struct evc_drop *drop;
     unsigned nr_routes, nr_owns;
     size_t first; /* of its cells */
 };
@@ -252,20 +254,43 @@ static void end_stage(struct stage *stage)
         evc_route_close(stage->routes[i]);
     for (unsigned i = 0; i < stage->nr_owns; i++)
         evc_own_close(stage->owns[i]);
+    evc_drop_close(stage->drop);
     if (stage->bench->options.progress)
         fputs("\r\033[K", stage->bench->options.progress);
 }
 
 /* ---- stages of adapters -------------------------------------------------- */
 
+/* Is this to be measured of it here? `only`: one of these cases. */
+static bool route_wanted(const struct stage *stage,
+                         const struct evc_adapter *adapter,
+                         const struct evc_case *what, const char *only)
+{
+    return wanted(stage->bench, what, stage->place) &&
+           evc_bench_chosen(only, what->name, strlen(what->name)) &&
+           evc_route_has(what, adapter);
+}
+
+static bool any_wanted(const struct stage *stage,
+                       const struct evc_adapter *adapter, const char *only)
+{
+    const struct evc_case *what = evc_route_cases;
+
+    while (what->name && !route_wanted(stage, adapter, what, only))
+        what++;
+    return what->name;
+}
+
 static int add_route(struct stage *stage, const struct evc_adapter *adapter,
                      uint32_t ports, const char *only)
 {
     struct evc_bench *bench = stage->bench;
     struct evc_route *route;
-    int r =
-        evc_route_open(&bench->machine, adapter, stage->place, ports, &route);
+    int r;
 
+    if (!any_wanted(stage, adapter, only))
+        return 0;
+    r = evc_route_open(&bench->machine, adapter, stage->place, ports, &route);
     if (r == -EMFILE)
         return add_gap(bench, adapter->name, stage->name,
                        "it needs more descriptors than are allowed");
@@ -275,9 +300,7 @@ static int add_route(struct stage *stage, const struct evc_adapter *adapter,
     stage->routes[stage->nr_routes++] = route;
     for (const struct evc_case *what = evc_route_cases; r == 0 && what->name;
          what++)
-        if (wanted(bench, what, stage->place) &&
-            evc_bench_chosen(only, what->name, strlen(what->name)) &&
-            evc_route_has(what, adapter))
+        if (route_wanted(stage, adapter, what, only))
             r = add_cell(stage, what, adapter->name, ports, route,
                          route->party);
     return r;
@@ -425,6 +448,42 @@ static int run_own(struct evc_bench *bench)
     return run_own_together(bench);
 }
 
+/* ---- stage of the daemon and the drop-in library -------------------------- */
+
+static int add_drop(struct stage *stage)
+{
+    struct evc_bench *bench = stage->bench;
+    int r = evc_drop_open(&bench->machine, &stage->drop);
+
+    if (r < 0)
+        return fail(bench, r, "%s: cannot be set up: %s", stage->name,
+                    strerror(-r));
+    for (const struct evc_case *what = evc_drop_cases; r == 0 && what->name;
+         what++)
+        if (wanted(bench, what, stage->place))
+            r = add_cell(stage, what, "own-daemon", 0, stage->drop, NULL);
+    return r;
+}
+
+static int run_drop(struct evc_bench *bench)
+{
+    struct stage stage = {
+        .bench = bench, .place = EVC_PLACE_ONE, .name = "our daemon"};
+    int r;
+
+    if (!bench->options.goals ||
+        !(bench->options.places & 1u << EVC_PLACE_ONE) ||
+        evc_adapter_missing(&evc_adapter_xenevtchn))
+        return 0;
+    r = begin_stage(&stage);
+    if (r == 0)
+        r = add_drop(&stage);
+    if (r == 0)
+        r = run_rounds(&stage);
+    end_stage(&stage);
+    return r;
+}
+
 /* ---- the whole ----------------------------------------------------------- */
 
 void evc_bench_defaults(struct evc_bench_options *options)
@@ -472,6 +531,8 @@ static int run_all(struct evc_bench *bench)
         r = run_ports(bench);
     if (r == 0)
         r = run_own(bench);
+    if (r == 0)
+        r = run_drop(bench);
     return r;
 }
 

@@ -59,7 +59,7 @@ def check_result(result):
     for key in ('ports', 'active', 'retaken', 'disturbed'):
         check(isinstance(result[key], int), key, result)
     check(is_spread(result), 'quartiles', result)
-    check(result['median'] is None or result['median'] >= 0, result)
+    check(result['unit'] != 'ns' or result['median'] > 0, result)
 
 
 def check_adapter(result, adapter, places):
@@ -102,7 +102,11 @@ def check_adapters(result):
         check_adapter(result, adapter['name'], places)
     measured = {r['case'] for r in result['results']}
     lost = set(OURS) - measured
-    check(not lost or result['machine']['receiver_cpu'] < 0, lost)
+    if any(a['name'] == 'xenevtchn' and a.get('missing')
+           for a in result['adapters']):
+        lost |= {name for name in cases() if name.startswith('ask-')}
+        lost |= {'xen-notify', 'write', 'calls-notify', 'calls-take'}
+    check(not lost & set(OURS) or result['machine']['receiver_cpu'] < 0, lost)
     check(set(cases()) - measured - lost == set(), 'not measured',
           set(cases()) - measured)
 
