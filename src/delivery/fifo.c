@@ -165,14 +165,14 @@ static inline bool lead(struct evc_block *block, unsigned priority,
     return !(evc_a32_set_sc(&block->control[READY], ready) & ready);
 }
 
-/* Append a marked port to its queue, whose lock is held.  True: as above. */
+/*
+ * Append a marked port to its queue, whose lock is held, behind the tail that
+ * the queue had.  True: as above.
+ */
 static bool append(const struct evc_fifo *fifo, struct evc_block *block,
-                   unsigned priority, uint32_t port)
+                   unsigned priority, uint32_t tail, uint32_t port)
 {
-    struct evc_queue *queue = &block->queue[priority];
-    uint32_t tail = queue->tail;
-
-    queue->tail = port;
+    block->queue[priority].tail = port;
     /* A tail raised again is LINKED by us a moment ago: its queue is empty. */
     if (tail != 0 && tail != port &&
         link_behind(evc_fifo_word(fifo, tail), port))
@@ -250,7 +250,8 @@ link_carefully(const struct evc_delivery *to, uint32_t port, unsigned post)
     if (!(old & (MASKED | LINKED))) {
         if (p.from != NULL && p.from != p.to && p.from->tail == port)
             p.from->tail = 0; /* it must not be linked behind there any more */
-        tell = append(to->fifo, block, evc_delivery_priority(delivery), port);
+        tell = append(to->fifo, block, evc_delivery_priority(delivery),
+                      p.to->tail, port);
         /* Under all of the locks: who links it next holds one of them. */
         evc_a32_store_rlx(last, delivery);
     }
@@ -262,18 +263,38 @@ link_carefully(const struct evc_delivery *to, uint32_t port, unsigned post)
                 : post;
 }
 
-/* The queue has something in it, so far: link_behind(), or lead after all. */
+/* The tail's word has changed: link_behind(), or lead after all. */
 static __attribute__((noinline)) unsigned link_on(const struct evc_delivery *to,
-                                                  struct evc_block *block,
-                                                  unsigned priority,
-                                                  uint32_t port, unsigned vcpu)
+                                                  uint32_t port,
+                                                  uint32_t delivery,
+                                                  uint32_t tail)
 {
-    bool tell = append(to->fifo, block, priority, port);
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    unsigned priority = evc_delivery_priority(delivery);
+    struct evc_block *block = block_of(to->fifo, vcpu);
+    bool tell = append(to->fifo, block, priority, tail, port);
 
     evc_spin_unlock(&block->queue[priority].lock);
     if (!tell)
         return EVC_POST_EDGE;
     return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
+}
+
+/* The first try of link_behind(): 1, it is linked; 0, it leads; -1, again. */
+static inline int link_quickly(const struct evc_fifo *fifo, uint32_t tail,
+                               uint32_t port)
+{
+    evc_a32 *word;
+    uint32_t w;
+
+    if (tail == 0 || tail == port)
+        return 0;
+    word = evc_fifo_existing(fifo, tail);
+    w = evc_a32_load_rlx(word);
+    if (!(w & LINKED))
+        return 0;
+    /* F3, pairs with G4 */
+    return evc_a32_cas_sc(word, &w, (w & ~(BUSY | LINK_MASK)) | port) ? 1 : -1;
 }
 
 /*
@@ -290,7 +311,9 @@ unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
     struct evc_block *block = block_of(to->fifo, vcpu);
     unsigned priority = evc_delivery_priority(delivery);
     struct evc_queue *queue;
-    uint32_t old;
+    uint32_t old, tail;
+    bool tell;
+    int linked;
 
     if (block == NULL || (post & EVC_POST_EDGE))
         return link_carefully(to, port, post);
@@ -304,12 +327,14 @@ unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
         evc_spin_unlock(&queue->lock);
         return link_carefully(to, port, post);
     }
-    if (queue->tail != 0 && queue->tail != port)
-        return link_on(to, block, priority, port, vcpu);
+    tail = queue->tail;
     queue->tail = port;
-    old = lead(block, priority, port);
+    linked = link_quickly(to->fifo, tail, port);
+    if (linked < 0)
+        return link_on(to, port, delivery, tail);
+    tell = linked == 0 && lead(block, priority, port);
     evc_spin_unlock(&queue->lock);
-    if (!old)
+    if (!tell)
         return EVC_POST_EDGE;
     return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
 }

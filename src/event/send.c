@@ -118,30 +118,10 @@ static __attribute__((noinline)) int send(struct evc_domain *domain,
     return 0;
 }
 
-/* The quick way found more to do. */
-static __attribute__((noinline)) int send_on(struct evc_domain *peer,
-                                             const struct evc_delivery *to,
-                                             uint32_t port, unsigned post,
-                                             struct evc_reader reader)
+/* The end of the quick way: nothing more, a kick, or more than that. */
+static inline int send_end(struct evc_domain *peer, uint32_t port,
+                           unsigned post, struct evc_reader reader)
 {
-    if (post & EVC_POST_UNDONE)
-        post = evc_post_end(to, port, post);
-    if (evc_domain_is_plain(peer, post))
-        peer->engine->ops.kick(peer->cookie, evc_post_vcpu(post));
-    else
-        evc_domain_follow(peer, port, post);
-    evc_rcu_leave(reader);
-    return 0;
-}
-
-/* The same for a two-level guest whose vCPU may have to be told. */
-static __attribute__((noinline)) int send_tell(struct evc_domain *peer,
-                                               const struct evc_delivery *to,
-                                               uint32_t port,
-                                               struct evc_reader reader)
-{
-    unsigned post = evc_twolevel_end(to, port);
-
     if (post != EVC_POST_EDGE || evc_a32_load_sc(&peer->pollers) != 0) {
         if (evc_domain_is_plain(peer, post))
             peer->engine->ops.kick(peer->cookie, evc_post_vcpu(post));
@@ -150,6 +130,35 @@ static __attribute__((noinline)) int send_tell(struct evc_domain *peer,
     }
     evc_rcu_leave(reader);
     return 0;
+}
+
+/* A two-level guest, whose vCPU may have to be told. */
+static __attribute__((noinline)) int send_tell(struct evc_domain *peer,
+                                               const struct evc_delivery *to,
+                                               uint32_t port,
+                                               struct evc_reader reader)
+{
+    return send_end(peer, port, evc_twolevel_end(to, port), reader);
+}
+
+/* A FIFO guest, whose event word is to be linked. */
+static __attribute__((noinline)) int send_link(struct evc_domain *peer,
+                                               const struct evc_delivery *to,
+                                               uint32_t port, unsigned post,
+                                               struct evc_reader reader)
+{
+    return send_end(peer, port, evc_fifo_link(to, port, post), reader);
+}
+
+/* Anything else. */
+static __attribute__((noinline)) int send_on(struct evc_domain *peer,
+                                             const struct evc_delivery *to,
+                                             uint32_t port, unsigned post,
+                                             struct evc_reader reader)
+{
+    if (post & EVC_POST_UNDONE)
+        post = evc_post_end(to, port, post);
+    return send_end(peer, port, post, reader);
 }
 
 /*
@@ -178,6 +187,8 @@ int evc_send(struct evc_domain *domain, evc_port port)
     post = evc_post_begin(to, port);
     if (post == (EVC_POST_EDGE | EVC_POST_UNDONE))
         return send_tell(peer, to, port, reader);
+    if (post & EVC_POST_LINK)
+        return send_link(peer, to, port, post, reader);
     if (evc_domain_is_todo(peer, post))
         return send_on(peer, to, port, post, reader);
     evc_rcu_leave(reader);
