@@ -3,8 +3,9 @@
  * Bytes as an image: whatever they are, they end in one line that says what is
  * wrong, or in a world whose parts are where they should be.
  *
- * The bytes lie at the end of an allocation of their size, so that a sanitizer
- * sees a read behind them.  The same file is a regression test (the tiny image,
+ * Either they are the image, or, if the first is 0xee, changes to a good one:
+ * where (two bytes) and what.  They lie at the end of an allocation of their
+ * size, so that a sanitizer sees a read behind them.  The same file is a regression test (the tiny image,
  * cut short and with bytes changed) and, with -DEVC_LIBFUZZER, a fuzz target.
  */
 #undef NDEBUG
@@ -79,17 +80,38 @@ static void build(const struct evc_pv_image *image)
     evc_pv_frames_destroy(&domain.frames);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Bytes to change, three each; then the image, cut to what is wanted. */
+static struct evc_pv_file changed(const uint8_t *data, size_t size)
+{
+    struct evc_pv_file file = {malloc(TINY_SIZE), TINY_SIZE};
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+    assert(file.bytes);
+    tiny_image(file.bytes);
+    for (; size >= 3; data += 3, size -= 3)
+        file.bytes[(data[0] | data[1] << 8) % TINY_CODE] = data[2];
+    return file;
+}
+
+static struct evc_pv_file given(const uint8_t *data, size_t size)
 {
     struct evc_pv_file file = {malloc(size ? size : 1), size};
-    struct evc_pv_image image;
-    struct evc_pv_error error = {0};
 
     assert(file.bytes);
     if (size)
         memcpy(file.bytes, data, size);
+    return file;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct evc_pv_file file = size && data[0] == 0xee
+                                  ? changed(data + 1, size - 1)
+                                  : given(data, size);
+    struct evc_pv_image image;
+    struct evc_pv_error error = {0};
+
     if (evc_pv_file_unpack(&file, "image", &error) < 0 ||
         evc_pv_image_parse("image", &file, &image, &error) < 0)
         check_error(&error);
@@ -106,16 +128,16 @@ static uint32_t random32(uint64_t *seed)
     return (uint32_t)(*seed >> 33);
 }
 
-/* A few bytes of the headers or notes are something else. */
-static void change(uint8_t *bytes, uint64_t n)
+/* One to three bytes of the headers or notes are something else. */
+static void run_number(uint64_t n)
 {
     uint64_t seed = n;
+    uint8_t data[10] = {0xee};
+    size_t size = 1 + 3 * (n % 3 + 1);
 
-    for (unsigned i = 0; i <= n % 3; i++) {
-        uint32_t at = random32(&seed) % TINY_CODE;
-
-        bytes[at] = n % 2 ? (uint8_t)random32(&seed) : 0xff;
-    }
+    for (size_t i = 1; i < size; i++)
+        data[i] = (uint8_t)random32(&seed);
+    LLVMFuzzerTestOneInput(data, size);
 }
 
 /* A gzip header, and nothing that it promises. */
@@ -132,11 +154,8 @@ int main(void)
     LLVMFuzzerTestOneInput(bad_gzip, sizeof(bad_gzip));
     for (size_t size = 0; size < sizeof(bytes); size++)
         LLVMFuzzerTestOneInput(bytes, size);
-    for (uint64_t n = 0; n < 5000; n++) {
-        tiny_image(bytes);
-        change(bytes, n);
-        LLVMFuzzerTestOneInput(bytes, sizeof(bytes));
-    }
+    for (uint64_t n = 0; n < 5000; n++)
+        run_number(n);
     return 0;
 }
 #endif
