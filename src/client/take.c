@@ -195,6 +195,13 @@ static bool has_news(struct evc_client *client)
     return false;
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
 /* ---- the descriptor ----------------------------------------------------- */
 
 static void set_bells(struct evc_client *client, uint32_t armed)
@@ -253,24 +260,35 @@ void evc_client_collect(struct evc_client *client)
     evc_client_unlock(client);
 }
 
+/* R5, pairs with O1: is the daemon answering a bell, perhaps an older one? */
+static bool is_daemon_at_it(struct evc_client *client)
+{
+    const evc_a32 *intent = &client->home->intent;
+    bool was = evc_a32_load_sc(intent) & 1;
+
+    /* It takes a few us, if it runs; else it is asked to have done. */
+    for (unsigned i = 0; i < 1000 && evc_a32_load_sc(intent) & 1; i++)
+        relax();
+    if (evc_a32_load_sc(intent) & 1)
+        (void)tell_daemon(client, EVC_WIRE_FLUSH);
+    return was;
+}
+
 /* The ring is empty: the descriptor is not readable until the next event. */
 static int settle(struct evc_client *client)
 {
     struct evc_home *home = client->home;
 
     for (unsigned i = 0; i < TRIES; i++) {
-        bool daemon_is_at_it;
+        bool again;
 
         empty_descriptor(client);
         set_bells(client, EVC_SIDE_ARMED);
-        /* R5, pairs with O1: it may be about to answer an older bell */
-        daemon_is_at_it = evc_a32_load_sc(&home->intent) & 1;
-        if (daemon_is_at_it)
-            (void)tell_daemon(client, EVC_WIRE_FLUSH);
+        again = is_daemon_at_it(client);
         collect(client);
         if (!is_empty(home))
             return light(client);
-        if (!daemon_is_at_it)
+        if (!again)
             break;
     }
     return 0;
@@ -373,13 +391,6 @@ static uint64_t now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
 }
 
 /* As long as it has been worth it: <evc/bell.h> does the same. */

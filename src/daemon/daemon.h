@@ -210,6 +210,8 @@ void evc_wake_kick(struct evc_owner *owner, uint32_t place, uint32_t slot,
                    uint32_t bell);
 /* The daemon itself sends to this end. */
 void evc_wake_post(struct evc_end *end);
+/* Whoever sent to this end may not have come to ring. */
+void evc_wake_look(struct evc_end *end);
 /* A process that had this handle has gone, perhaps in the middle. */
 void evc_wake_repair(struct evc_owner *owner);
 

@@ -77,6 +77,7 @@ void evc_port_drop(struct evc_end *end)
     if (peer != NULL) {
         peer->connected = false;
         evc_region_publish(peer);
+        evc_wake_look(peer); /* its ring may still be in the socket */
     }
     evc_region_leave(end);
     owner->dom->end[end->port] = NULL;

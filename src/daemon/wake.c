@@ -91,13 +91,29 @@ void evc_wake_kick(struct evc_owner *owner, uint32_t place, uint32_t slot,
     intend(to, false);
 }
 
-/* ---- we send ------------------------------------------------------------ */
+/* ---- one end ------------------------------------------------------------ */
 
-void evc_wake_post(struct evc_end *end)
+void evc_wake_look(struct evc_end *end)
 {
     struct evc_region *region = evc_region_of(end);
     struct evc_way *way = &region->way[end->slot][end->side];
     struct evc_side *side = &region->side[end->side];
+
+    if (!end->has_slot || !(evc_a32_load_sc(&way->word) & EVC_WAY_COUNT))
+        return;
+    (void)evc_a64_set_sc(&side->summary, UINT64_C(1) << end->slot);
+    intend(end->owner, true);
+    if ((evc_a32_load_sc(&side->bell) & EVC_SIDE_ARMED) && /* O2, with R4 */
+        is_due(end->owner, way, end->port))
+        evc_wake_raise(end->owner);
+    intend(end->owner, false);
+}
+
+/* ---- we send ------------------------------------------------------------ */
+
+void evc_wake_post(struct evc_end *end)
+{
+    struct evc_way *way = &evc_region_of(end)->way[end->slot][end->side];
     uint32_t old = evc_a32_load_rlx(&way->word);
 
     if (!end->has_slot)
@@ -108,12 +124,7 @@ void evc_wake_post(struct evc_end *end)
     } else {
         (void)evc_a32_set_sc(&way->word, 2);
     }
-    (void)evc_a64_set_sc(&side->summary, UINT64_C(1) << end->slot);
-    intend(end->owner, true);
-    if ((evc_a32_load_sc(&side->bell) & EVC_SIDE_ARMED) && /* O2, with R4 */
-        is_due(end->owner, way, end->port))
-        evc_wake_raise(end->owner);
-    intend(end->owner, false);
+    evc_wake_look(end);
 }
 
 /* ---- somebody died ------------------------------------------------------ */
