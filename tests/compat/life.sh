@@ -12,10 +12,10 @@ export LD_LIBRARY_PATH
 . "$(dirname "$0")/daemon.sh"
 
 daemons() { # pids of those that serve our socket
-    for p in /proc/[0-9]*; do
-        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q "^[^ ]*evcd .*$EVC_SOCKET" &&
-            echo "${p#/proc/}"
-    done 2>/dev/null
+    grep -laF "$EVC_SOCKET" /proc/[0-9]*/cmdline 2>/dev/null |
+        while IFS=/ read -r _ _ pid _; do
+            grep -qx evcd "/proc/$pid/comm" 2>/dev/null && echo "$pid"
+        done
 }
 none_left() {
     test -z "$(daemons)"
