@@ -26,9 +26,10 @@ wait_for() { # wait_for COMMAND...: until it succeeds
 }
 
 start_daemon() {
+    rm -f "$work/log"
     "$evcd" "$@" >"$work/log" 2>&1 </dev/null &
     daemon=$!
-    wait_for test -S "$EVC_SOCKET" || fail "the daemon does not listen"
+    wait_for grep -qs listens "$work/log" || fail "the daemon does not listen"
 }
 
 stop_daemon() { # its exit status

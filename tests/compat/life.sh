@@ -35,7 +35,7 @@ mkfifo "$work/keep"
 "$program" hold <"$work/keep" >"$work/held" &
 holder=$!
 exec 8>"$work/keep"
-wait_for grep -q holds "$work/held" || fail "hold"
+wait_for grep -qs holds "$work/held" || fail "hold"
 stop_daemon || fail "SIGTERM: exit $?"
 test ! -e "$EVC_SOCKET" || fail "the socket stayed"
 exec 8>&-
@@ -45,17 +45,14 @@ wait $holder || fail "a client whose daemon has ended"
 start_daemon
 "$program" survive >"$work/survivor" &
 survivor=$!
-wait_for grep -q ready "$work/survivor" || fail "survive"
+wait_for grep -qs ready "$work/survivor" || fail "survive"
 kill -9 "$daemon"
 wait "$daemon" 2>/dev/null
 daemon=
 wait $survivor || fail "survive: $(cat "$work/survivor")"
 test -S "$EVC_SOCKET" || fail "no stale socket to try with"
 test "$("$program" open)" = ECONNREFUSED || fail "open with a stale socket"
-: >"$work/log"
-"$evcd" 2>"$work/log" &
-daemon=$!
-wait_for grep -q listens "$work/log" || fail "a stale socket"
+start_daemon
 test "$("$program" open)" = opened || fail "open after a stale socket"
 stop_daemon || fail "SIGTERM"
 
@@ -72,7 +69,8 @@ count=$(daemons | wc -l)
 test "$count" -eq 1 || fail "$count daemons after autostart"
 kill "$(daemons)"
 wait_for none_left || fail "the autostarted daemon stays"
-"$evcd" --autostarted --linger=1 || fail "--autostarted"
+"$evcd" --autostarted --linger=1 --socket="$EVC_SOCKET" || fail "--autostarted"
+test "$(daemons | wc -l)" -eq 1 || fail "--autostarted is not in the background"
 "$program" open >/dev/null
 wait_for none_left || fail "the autostarted daemon does not end by itself"
 EVC_AUTOSTART=0
@@ -105,7 +103,7 @@ mkfifo "$work/keep2"
 EVC_DOMID=7 "$program" hold <"$work/keep2" >"$work/held" &
 holder=$!
 exec 8>"$work/keep2"
-wait_for grep -q holds "$work/held" || fail "hold"
+wait_for grep -qs holds "$work/held" || fail "hold"
 test "$(EVC_DOMID=7 "$program" open)" = EMFILE || fail "more handles than allowed"
 exec 8>&-
 wait $holder || fail "hold"
