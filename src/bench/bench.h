@@ -10,7 +10,7 @@
  *     xenevtchn.c drop.c    our daemon and the drop-in library, likewise
  *     machine.c party.c     CPUs and clocks; the other thread or process
  *     stat.c                medians, quartiles, ratios
- *     run.c                 stages and rounds
+ *     run.c stage.c         stages and rounds
  *     look.c                names, and finding what came out
  *     goals.c               what is to be reached
  *     table.c json.c plot.c three ways to show it

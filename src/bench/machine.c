@@ -158,12 +158,17 @@ void evc_machine_enter(const struct evc_machine *machine, int cpu)
         (void)sched_setscheduler(0, SCHED_FIFO, &fifo);
 }
 
+void evc_machine_unpin(void)
+{
+    (void)sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
 void evc_machine_leave(void)
 {
     const struct sched_param other = {0};
 
     (void)sched_setscheduler(0, SCHED_OTHER, &other);
-    (void)sched_setaffinity(0, sizeof(allowed), &allowed);
+    evc_machine_unpin();
 }
 
 int evc_machine_descriptors(uint64_t wanted)

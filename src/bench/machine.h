@@ -32,6 +32,9 @@ int evc_machine_look(struct evc_machine *machine, const int *wanted,
 /* The calling thread: on that CPU alone, SCHED_FIFO where allowed. */
 void evc_machine_enter(const struct evc_machine *machine, int cpu);
 
+/* ... on any CPU that the process may use, of the same priority. */
+void evc_machine_unpin(void);
+
 /* ... and as it was before the first call of evc_machine_look(). */
 void evc_machine_leave(void);
 

@@ -108,7 +108,7 @@ static void be_daemon(const char *path, const struct evc_machine *machine)
     if (machine && machine->cpus > 1)
         evc_machine_enter(machine, machine->receiver);
     else
-        evc_machine_leave();
+        evc_machine_unpin();
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);

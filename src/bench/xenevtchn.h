@@ -32,7 +32,8 @@ const struct evc_xenevtchn *evc_xenevtchn(const char **why);
 
 /*
  * Start a daemon for this process, at a socket of its own; calls nest.  With a
- * machine, on the receiver's CPU as a receiver is; else as any daemon.
+ * machine, on the receiver's CPU as a receiver is; else wherever there is room,
+ * with our priority.
  *
  * Return: 0; -errno (-ENOENT: there is no evcd beside this program).
  */
