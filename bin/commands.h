@@ -17,5 +17,6 @@ enum evc_exit {
 int evc_command_boot(int argc, char **argv);
 int evc_command_replay(int argc, char **argv);
 int evc_command_bench(int argc, char **argv);
+int evc_command_run(int argc, char **argv);
 
 #endif /* EVC_BIN_COMMANDS_H */

@@ -25,6 +25,7 @@ static const struct command {
      evc_command_replay},
     {"bench", "measure it beside eventfd, futex and others",
      evc_command_bench},
+    {"run", "run a program with event channels of evcd", evc_command_run},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
