@@ -12,7 +12,7 @@
  *
  *   here                 there                if it were weaker
  *   -------------------  -------------------  ----------------------------------
- *   G2 take ready   acq  F2 store head   rel  guest follows the old list
+ *   G2 take ready    ar  F2 store head   rel  guest follows the old list
  *                        F4 set ready     sc  guest looks at head too early
  *   G4 take link    acq  F3 link tail     sc  guest finds a port not yet marked
  *   G5 clear pending ar  F1 mark word     sc  merged event without its payload
@@ -72,8 +72,8 @@ void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
 
 int evc_g_fifo_collect(struct evc_guest_vcpu *self)
 {
-    /* G2, pairs with F4 */
-    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;
+    /* G2, pairs with F4; releases G1 */
+    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;
     return self->ready != 0;
 }
 

@@ -12,7 +12,7 @@
  *
  *   here                  there                 if it were weaker
  *   --------------------  --------------------  --------------------------------
- *   G2 take selector acq  P3 set selector   sc  guest scans the word too early
+ *   G2 take selector  ar  P3 set selector   sc  guest scans the word too early
  *   G3 clear pending acq  P1 set pending    sc  merged event without its payload
  *   G6 clear mask     sc  P2 read mask      sc  post sees "masked", unmask sees
  *   G7 read pending   sc  P1 set pending    sc  "nothing pending": event lost
@@ -69,7 +69,7 @@ CHANGE(set_ar)
 CHANGE(clear_rlx)
 CHANGE(clear_ar)
 CHANGE(clear_sc)
-CHANGE(swap_acq)
+CHANGE(swap_ar)
 /* clang-format on */
 
 /* ---- one port ------------------------------------------------------------------ */
@@ -177,9 +177,9 @@ int evc_g_twolevel_collect(struct evc_guest_vcpu *self)
 {
     struct evc_guest *guest = self->guest;
 
-    /* G2, pairs with P3 */
+    /* G2, pairs with P3; releases G1 */
     self->selected |=
-        swap_acq(guest, (evc_abi_u8 *)self->info + guest->sel_offset, 0, 0);
+        swap_ar(guest, (evc_abi_u8 *)self->info + guest->sel_offset, 0, 0);
     return self->selected != 0;
 }
 

@@ -6,10 +6,16 @@
  * downwards.  The flag is cleared first: whatever is announced after that raises
  * it again.
  *
+ * No read-modify-write is needed for it: the one that takes the selector or the
+ * ready bits (G2, which is done even where there are none) releases the clear flag.
+ * An event that is announced behind that reads what it has left, and so its flag
+ * comes behind as well.
+ *
  *   here                 there (delivery/)    if it were weaker
  *   -------------------  -------------------  ---------------------------------
- *   G1 take upcall  acq  P4 set upcall    sc  guest sleeps over a selector or
- *                                             ready bit
+ *   G1 clear upcall rlx  P3 set selector  sc  flag of an event is cleared that
+ *      before G2    rel  F4 set ready     sc  has not been looked for: guest
+ *                        P4 set upcall    sc  sleeps over it
  */
 #include "internal.h"
 
@@ -87,7 +93,7 @@ static int pass(struct evc_guest_vcpu *self)
     evc_g_storm_release(self);
     for (;;) {
         if (is_told(self)) {
-            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
             collect(self);
         }
         if (!has_work(self))
@@ -135,7 +141,7 @@ static int end(struct evc_guest_vcpu *self, evc_abi_u32 max, int more)
 {
     self->taken += max - self->left;
     if (more && self->info)
-        evc_g8_raise_rlx(self->info);
+        evc_g8_store_rlx(self->info, 1); /* only we clear it */
     return more;
 }
 

@@ -102,8 +102,7 @@ EVC_G_LOAD(32, acq, ACQUIRE)
 EVC_G_LOAD(32, sc, SEQ_CST)
 EVC_G_STORE(32, rlx, RELAXED)
 EVC_G_STORE(32, rel, RELEASE)
-EVC_G_SWAP(32, rlx, RELAXED)
-EVC_G_SWAP(32, acq, ACQUIRE)
+EVC_G_SWAP(32, ar, ACQ_REL)
 EVC_G_SET(32, rlx, RELAXED)
 EVC_G_SET(32, ar, ACQ_REL)
 EVC_G_CLEAR(32, rlx, RELAXED)
@@ -116,8 +115,7 @@ EVC_G_CAS(32, ar, ACQ_REL)
 #if !defined(__i386__)
 EVC_G_LOAD(64, rlx, RELAXED)
 EVC_G_LOAD(64, sc, SEQ_CST)
-EVC_G_SWAP(64, rlx, RELAXED)
-EVC_G_SWAP(64, acq, ACQUIRE)
+EVC_G_SWAP(64, ar, ACQ_REL)
 EVC_G_SET(64, rlx, RELAXED)
 EVC_G_SET(64, ar, ACQ_REL)
 EVC_G_CLEAR(64, rlx, RELAXED)
@@ -133,37 +131,15 @@ EVC_G_CLEAR(64, sc, SEQ_CST)
 #undef EVC_G_CLEAR
 #undef EVC_G_CAS
 
-/*
- * upcall_pending is a byte.  Where a machine has no atomics of bytes it is taken
- * with the three bytes that lie beside it, which the host never writes.
- */
+/* upcall_pending is a byte; not every machine has read-modify-writes of these. */
 static inline evc_abi_u8 evc_g8_load_rlx(const void *at)
 {
     return EVC_WORD_LOAD((const evc_abi_u8 *)at, __ATOMIC_RELAXED);
 }
 
-#if defined(__riscv)
-static inline evc_abi_u8 evc_g8_take_acq(void *at)
+static inline void evc_g8_store_rlx(void *at, evc_abi_u8 v)
 {
-    return (evc_abi_u8)EVC_WORD_AND((evc_abi_u32 *)at, ~(evc_abi_u32)0xff,
-                                    __ATOMIC_ACQUIRE);
-}
-#else
-static inline evc_abi_u8 evc_g8_take_acq(void *at)
-{
-    return EVC_WORD_SWAP((evc_abi_u8 *)at, (evc_abi_u8)0, __ATOMIC_ACQUIRE);
-}
-
-static inline evc_abi_u8 evc_g8_take_rlx(void *at)
-{
-    return EVC_WORD_SWAP((evc_abi_u8 *)at, (evc_abi_u8)0, __ATOMIC_RELAXED);
-}
-#endif
-
-/* Only ever set by its own vCPU, who will look again by itself. */
-static inline void evc_g8_raise_rlx(void *at)
-{
-    EVC_WORD_STORE((evc_abi_u8 *)at, (evc_abi_u8)1, __ATOMIC_RELAXED);
+    EVC_WORD_STORE((evc_abi_u8 *)at, v, __ATOMIC_RELAXED);
 }
 
 /* A counter with one writer. */

@@ -72,38 +72,38 @@ FAULTS = {
     # ---- rows of the ordering tables, by the program's order --------------------
     'G1: the flag is cleared after the selector': (
         'twolevel', 'upcall.c',
-        '''            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+        '''            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
             collect(self);''',
         '''            collect(self);
             for (volatile int i = 0; i < 500; i++)
                 ;
-            (void)evc_g8_take_acq(self->info);'''),
+            evc_g8_store_rlx(self->info, 0);'''),
     'G1, FIFO': (
         'fifo', 'upcall.c',
-        '''            (void)evc_g8_take_acq(self->info); /* G1, pairs with P4 */
+        '''            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
             collect(self);''',
         '''            collect(self);
             for (volatile int i = 0; i < 500; i++)
                 ;
-            (void)evc_g8_take_acq(self->info);'''),
+            evc_g8_store_rlx(self->info, 0);'''),
     'G2: the selector is taken after its words': (
         'twolevel', 'twolevel.c',
         '''        if (from == 0)
             self->selected &= ~evc_bit(word);
         serve_word(self, word, from);''',
         '''        serve_word(self, word, from);
-        (void)swap_acq(self->guest, (evc_abi_u8 *)self->info +
+        (void)swap_ar(self->guest, (evc_abi_u8 *)self->info +
                                         self->guest->sel_offset, 0, 0);
         if (from == 0)
             self->selected &= ~evc_bit(word);'''),
     'G2: the head is read before ready is taken': (
         'fifo', 'fifo.c',
-        '''    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;''',
+        '''    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
         '''    for (int q = 0; q < 16; q++)
         early[self->index][q] = evc_g32_load_acq(&self->control[HEAD + q]);
     for (volatile int i = 0; i < 20; i++)
         ;
-    self->ready |= evc_g32_swap_acq(&self->control[READY], 0) & ALL_QUEUES;''',
+    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
         'int evc_g_fifo_collect(', '''static evc_port early[64][16];
 int evc_g_fifo_collect(''',
         'port = evc_g32_load_rlx(&self->control[HEAD + queue]);',

@@ -314,6 +314,30 @@ static void bind_many(void)
     bind(OTHER, look, NULL, 0);
 }
 
+/* ---- queues: four priorities, each with a ready bit of its own --------------------- */
+
+static void set_priority(evc_port port, unsigned priority)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&table, port);
+
+    evc_a32_store_sc(&bucket->delivery[port % 64],
+                     evc_delivery_word(0, priority));
+}
+
+static void bind_urgent(void)
+{
+    bind_many();
+    set_priority(OTHER, 5);
+    set_priority(PORT + 1, 3);
+    set_priority(PORT + 2, 1);
+}
+
+static void send_four(void)
+{
+    send_three();
+    send_other();
+}
+
 /* ---- payload: plain data, an event each ----------------------------------------------- */
 
 static int read_payload(struct evc_guest_vcpu *self, evc_port port, void *data)
@@ -553,6 +577,7 @@ static const struct {
     {"merge", bind_one, {send0, send1, guest0}, 3, all_seen},
     {"twice", bind_one, {send_twice, guest0}, 2, all_seen},
     {"many", bind_many, {send_three, send_other, guest0}, 3, all_seen},
+    {"queues", bind_urgent, {send_four, guest0}, 2, all_seen},
     {"payload", bind_payloads, {send_payloads, guest0}, 2, finish},
     {"unmask", bind_masked, {send0, unmask1, guest0}, 3, all_seen},
     {"unmask within", bind_masked, {send0, ask_to_unmask, guest0}, 3, all_seen},

@@ -33,11 +33,12 @@ struct location {
     struct value value[VALUES];
 };
 
-/* A read-modify-write that its thread has begun, and memory not seen. */
+/* A change that its thread has made, and memory not seen. */
 struct late {
     struct location *of; /* NULL: there is none */
     enum weak_op op;
     uint64_t v, guess;
+    bool blind; /* a store: whatever is there */
 };
 
 /* A plain variable: when each thread touched it last. */
@@ -217,6 +218,10 @@ static void do_late(void)
     struct location *of = l->of;
 
     l->of = NULL;
+    if (l->blind) {
+        append(of, l->v, __ATOMIC_RELAXED, NULL);
+        return;
+    }
     if (of->value[of->values - 1].v != l->guess) {
         given_up = true;
         leave();
@@ -224,11 +229,16 @@ static void do_late(void)
     (void)replace(of, apply(l->op, l->guess, l->v), __ATOMIC_RELAXED);
 }
 
+static bool may_be_late(int order)
+{
+    return order == __ATOMIC_RELAXED && !late[running].of && draw(4) == 0;
+}
+
 /* Before an access of its thread: must, or may, the late one happen first? */
 static void catch_up(const struct location *l, int order)
 {
     if (late[running].of && (late[running].of == l || releases(order) ||
-                             order == __ATOMIC_SEQ_CST || draw(2)))
+                             order == __ATOMIC_SEQ_CST || draw(8) == 0))
         do_late();
 }
 
@@ -263,7 +273,10 @@ void weak_store(void *at, unsigned size, uint64_t v, int order)
     step();
     l = locate(at, size);
     catch_up(l, order);
-    append(l, v, order, NULL);
+    if (may_be_late(order))
+        late[running] = (struct late){.of = l, .v = v, .blind = true};
+    else
+        append(l, v, order, NULL);
 }
 
 uint64_t weak_rmw(void *at, unsigned size, enum weak_op op, uint64_t v,
@@ -282,9 +295,9 @@ uint64_t weak_rmw(void *at, unsigned size, enum weak_op op, uint64_t v,
     l = locate(at, size);
     catch_up(l, order);
     old = l->value[l->values - 1].v;
-    if (order != __ATOMIC_RELAXED || late[running].of || draw(4) != 0)
+    if (!may_be_late(order))
         return replace(l, apply(op, old, v), order);
-    late[running] = (struct late){l, op, v, old};
+    late[running] = (struct late){l, op, v, old, false};
     return old;
 }
 

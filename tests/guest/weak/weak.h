@@ -15,15 +15,14 @@
  *   plain              (weak_read, weak_write; and every access of the library
  *                      to memory that a model has weak_watch()ed) two accesses
  *                      that nothing orders are a race, and reported
- *   late               a relaxed read-modify-write may happen later than what its
- *                      thread does next, up to the next release, seq_cst access
- *                      or access to the same word
+ *   late               a relaxed store or read-modify-write may happen later than
+ *                      what its thread does next, up to the next release, seq_cst
+ *                      access or access to the same word
  *
- * What such a late one will read is guessed, namely what it would have read at
- * once; where that turns out wrong, the execution is given up and does not count.
- * Else read-modify-writes see the newest value, and writes go behind it:
- * behaviours in which a store slips in behind another thread's are not tried, nor
- * are loads of values that are written later.  At each access the scheduler may
+ * What a late read-modify-write will read is guessed, namely what it would have
+ * read at once; where that turns out wrong, the execution is given up and does
+ * not count.  Else read-modify-writes see the newest value, and writes go behind
+ * it: loads of values that are written later are not tried.  At each access the scheduler may
  * go on with any thread.  Choices are drawn from a seed: a run can be repeated.
  *
  * The library's plain accesses are seen because it is compiled for the thread

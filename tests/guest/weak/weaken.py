@@ -17,15 +17,19 @@ import tempfile
 
 # row: (file, what stands there, what takes its place)
 ROWS = {
-    'G1 take upcall': (
-        'upcall.c', 'evc_g8_take_acq(self->info)',
-        'evc_g8_take_rlx(self->info)'),
+    'G1 before G2, two-level': (
+        'words.h', 'EVC_G_SWAP(64, ar, ACQ_REL)', 'EVC_G_SWAP(64, ar, ACQUIRE)'),
+    'G1 before G2, FIFO': (
+        'words.h', 'EVC_G_SWAP(32, ar, ACQ_REL)', 'EVC_G_SWAP(32, ar, ACQUIRE)'),
     'G2 take selector': (
-        'twolevel.c', 'CHANGE(swap_acq)',
-        'CHANGE(swap_rlx)\n#define swap_acq swap_rlx'),
+        'words.h', 'EVC_G_SWAP(64, ar, ACQ_REL)', 'EVC_G_SWAP(64, ar, RELEASE)'),
     'G2 take ready': (
-        'fifo.c', 'evc_g32_swap_acq(&self->control[READY], 0)',
-        'evc_g32_swap_rlx(&self->control[READY], 0)'),
+        'words.h', 'EVC_G_SWAP(32, ar, ACQ_REL)', 'EVC_G_SWAP(32, ar, RELEASE)'),
+    'G2 is not done where there is nothing, FIFO': (
+        'fifo.c', 'int evc_g_fifo_collect(struct evc_guest_vcpu *self)\n{\n',
+        'int evc_g_fifo_collect(struct evc_guest_vcpu *self)\n{\n'
+        '    if (evc_g32_load_rlx(&self->control[READY]) == 0)\n'
+        '        return self->ready != 0;\n'),
     'G2 take one ready bit': (
         'fifo.c', 'evc_g32_clear_ar(&self->control[READY], bit)',
         'evc_g32_clear_rlx(&self->control[READY], bit)'),
