@@ -23,7 +23,8 @@
  *
  *   stress twolevel|twolevel32|fifo [EVENTS]
  *
- * EVC_STRESS_EVENTS overrides EVENTS; EVC_STRESS_PATIENCE: s until an event
+ * EVC_STRESS_EVENTS overrides EVENTS; EVC_STRESS_SECONDS ends it in any case after
+ * so many; EVC_STRESS_PATIENCE: s until an event
  * counts as lost (20).  Exit status: 0; 1: one of the above, which is printed.
  */
 #include <pthread.h>
@@ -104,6 +105,13 @@ static double seconds(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+    const char *value = getenv(name);
+
+    return value ? strtoull(value, NULL, 0) : otherwise;
 }
 
 static uint32_t pick(uint64_t *seed)
@@ -471,9 +479,10 @@ static void check_all_heard(void)
 
 static void run(uint64_t total)
 {
+    double end = seconds() + (double)setting("EVC_STRESS_SECONDS", 1000000);
     uint64_t seed = 1;
 
-    while (atomic_load(&events) < total) {
+    while (atomic_load(&events) < total && seconds() < end) {
         for (unsigned n = pick(&seed) % 64; n > 0; n--)
             operate(&seed);
         usleep(pick(&seed) % 1024);
@@ -493,13 +502,6 @@ static struct side *create(const char *abi)
     if (strcmp(abi, "twolevel32") == 0)
         config.layout = EVC_GUEST_LAYOUT_X86_32;
     return side_create(config);
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *value = getenv(name);
-
-    return value ? strtoull(value, NULL, 0) : otherwise;
 }
 
 int main(int argc, char **argv)
