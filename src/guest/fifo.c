@@ -7,7 +7,7 @@
  * host sets the bit for each head it stores, and without one the head may be
  * that of a list long gone, whose port now waits in another queue.
  *
- * Ordering table.  The partners are in delivery/fifo.c; N, M and H are in
+ * Ordering table.  The partners are in delivery/; N, M and H are in
  * internal.h.
  *
  *   here                 there                if it were weaker

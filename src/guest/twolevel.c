@@ -7,7 +7,7 @@
  * the one served last, and a word is read once a visit: a port that is noisy is
  * in no other's way.  What may not run any more is put back.
  *
- * Ordering table.  The partners are in delivery/twolevel.c; N, M and H are in
+ * Ordering table.  The partners are in delivery/delivery.h; N, M and H are in
  * internal.h.
  *
  *   here                  there                 if it were weaker
