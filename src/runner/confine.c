@@ -97,7 +97,7 @@ static int allow_all(scmp_filter_ctx filter)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; r == 0 && i < sizeof(ioctls) / sizeof(*ioctls); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                             SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+                             SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
     return r;
 }
 
@@ -117,12 +117,13 @@ static int allow_threads(scmp_filter_ctx filter)
 static int allow_with_arguments(scmp_filter_ctx filter)
 {
     int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                             SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid()));
+                             SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid(), 0));
 
     if (r < 0)
         return r;
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                            SCMP_A0(SCMP_CMP_EQ, PR_SET_SYSCALL_USER_DISPATCH));
+    return seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+        SCMP_A0(SCMP_CMP_EQ, PR_SET_SYSCALL_USER_DISPATCH, 0));
 }
 
 static int load(scmp_filter_ctx filter)
