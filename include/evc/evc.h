@@ -355,6 +355,53 @@ evc_domid evc_domain_id(const struct evc_domain *domain);
 void *evc_domain_cookie(const struct evc_domain *domain);
 struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id);
 
+/* ---- saving and restoring ----------------------------------------------- */
+
+/**
+ * evc_domain_save() - all that the engine knows of a domain, as bytes
+ * @domain: a domain that does not run, and to which nobody sends
+ * @buffer: where to; NULL: only say how many there are
+ * @size:   bytes there
+ *
+ * Ports with their channels, priorities and queues; which frames are shared;
+ * timers; pauses, shutdown, VIRQs that it handles.  Not what lies in the guest's
+ * own memory, which the embedder saves; nor counters.  Host ends do not outlive
+ * it: a listening one is saved as closed, who is bound to one as unbound, and
+ * offered to whom it was bound.  Nothing is changed.
+ *
+ * The bytes are little-endian, versioned, and the same for the same state:
+ * evc_save(3).  Domains that have channels with each other are saved together,
+ * while none of them runs.
+ *
+ * Return: the number of bytes; -ENOSPC (@size is too small); -EINVAL (a dying
+ *         domain); -EBUSY (it is being reset).
+ */
+int evc_domain_save(struct evc_domain *domain, void *buffer, size_t size);
+
+/**
+ * evc_domain_restore() - add a domain as it was saved
+ * @engine: its engine
+ * @config: as for evc_domain_create(); id, layout and vcpus as saved
+ * @bytes:  what evc_domain_save() has made; may be anything
+ * @size:   how many there are
+ * @out:    the new domain, freed by evc_domain_destroy()
+ *
+ * Its memory must be as it was; shared pages are mapped through evc_ops.map, and
+ * nothing is written.  Each of its channels is joined again when the second of
+ * its two domains is restored; until then, or if that one does not come, its end
+ * is unbound and offered to that domain.  Neither evc_ops.policy is asked, nor
+ * evc_ops.pirq_bind: what a back end knows is its own.  Timers that are
+ * overdue fire.  Of the flags, EVC_DOMAIN_PAUSED is ignored: it is paused as
+ * often as it was.
+ *
+ * Return: 0; -EINVAL (@config is not that of the saved domain, or @bytes are not
+ *         what evc_domain_save() makes); -EEXIST; -ENOMEM; what evc_ops.map
+ *         says.
+ */
+int evc_domain_restore(struct evc_engine *engine,
+                       const struct evc_domain_config *config,
+                       const void *bytes, size_t size, struct evc_domain **out);
+
 /* ---- what guests ask ---------------------------------------------------- */
 
 /**

@@ -47,6 +47,9 @@ int evc_op_expand_array(struct evc_domain *domain,
 int evc_op_set_priority(struct evc_domain *domain,
                         const struct evtchn_set_priority *arg);
 
+/* May a control block lie at this offset of a page? */
+bool evc_block_fits(uint32_t offset);
+
 /* ---- closing ------------------------------------------------------------ */
 
 /* Close a port, whatever it is, the host's own too if `host`. 0 or -EINVAL. */

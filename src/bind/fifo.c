@@ -99,6 +99,12 @@ static int init_first(struct evc_domain *domain,
     return r;
 }
 
+bool evc_block_fits(uint32_t offset)
+{
+    return offset <= EVC_PAGE_SIZE - EVC_ABI_FIFO_CONTROL_BLOCK_SIZE &&
+           offset % 8 == 0;
+}
+
 int evc_op_init_control(struct evc_domain *domain,
                         struct evtchn_init_control *arg)
 {
@@ -107,8 +113,7 @@ int evc_op_init_control(struct evc_domain *domain,
 
     if (arg->vcpu >= domain->vcpus)
         return -ENOENT;
-    if (arg->offset > EVC_PAGE_SIZE - EVC_ABI_FIFO_CONTROL_BLOCK_SIZE ||
-        arg->offset % 8 != 0)
+    if (!evc_block_fits(arg->offset))
         return -EINVAL;
 
     pthread_mutex_lock(&domain->lock);

@@ -91,9 +91,9 @@ static struct evc_domain *domain_alloc(struct evc_engine *engine,
     return domain;
 }
 
-int evc_domain_create(struct evc_engine *engine,
-                      const struct evc_domain_config *config,
-                      struct evc_domain **out)
+int evc_domain_make(struct evc_engine *engine,
+                    const struct evc_domain_config *config,
+                    struct evc_domain **out)
 {
     struct evc_domain *domain;
     int r;
@@ -104,19 +104,46 @@ int evc_domain_create(struct evc_engine *engine,
     if (domain == NULL)
         return -ENOMEM;
     r = domain_build(domain, config);
-    if (r < 0) {
+    if (r < 0)
         domain_free(domain);
-        return r;
-    }
+    else
+        *out = domain;
+    return r;
+}
+
+void evc_domain_unmake(struct evc_domain *domain)
+{
+    evc_timers_forget(domain);
+    evc_rcu_wait(); /* one may be firing */
+    evc_domain_leave_fifo(domain);
+    domain_free(domain);
+}
+
+int evc_domain_publish(struct evc_domain *domain)
+{
+    struct evc_engine *engine = domain->engine;
+    int r = 0;
 
     pthread_mutex_lock(&engine->admin);
-    if (evc_engine_peer(engine, config->id) != NULL)
+    if (evc_engine_peer(engine, domain->id) != NULL)
         r = -EEXIST;
     else /* D1, pairs with D2 */
-        atomic_store_explicit(&engine->domain[config->id], domain,
+        atomic_store_explicit(&engine->domain[domain->id], domain,
                               memory_order_release);
     pthread_mutex_unlock(&engine->admin);
+    return r;
+}
 
+int evc_domain_create(struct evc_engine *engine,
+                      const struct evc_domain_config *config,
+                      struct evc_domain **out)
+{
+    struct evc_domain *domain = NULL;
+    int r = evc_domain_make(engine, config, &domain);
+
+    if (r < 0)
+        return r;
+    r = evc_domain_publish(domain);
     if (r < 0) {
         domain_free(domain);
         return r;

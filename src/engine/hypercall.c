@@ -139,9 +139,6 @@ static int64_t event_channel_op_compat(struct evc_domain *domain, uint32_t vcpu,
 
 /* ---- timers and vcpu_op ------------------------------------------------- */
 
-#define PERIOD_MIN UINT64_C(1000000) /* ns */
-#define PERIOD_MAX (UINT64_C(1) << 56)
-
 /* A 32-bit guest passes the deadline in two registers, low half first. */
 static int64_t set_timer_op(struct evc_vcpu *vcpu, const uint64_t args[6])
 {
@@ -184,7 +181,7 @@ static int64_t set_periodic(struct evc_domain *domain, uint32_t self,
 
     if (r < 0)
         return r;
-    if (period < PERIOD_MIN || period > PERIOD_MAX)
+    if (!evc_is_period(period))
         return -EINVAL;
     return evc_timer_set(vcpu, EVC_TIMER_PERIODIC,
                          evc_engine_now(domain->engine) + period, period);

@@ -28,6 +28,11 @@ int64_t evc_sched_op(struct evc_domain *domain, uint32_t vcpu, uint32_t cmd,
 /* `deadline` 0 stops it. 0, -ENOMEM, or why there is no thread to fire it. */
 int evc_timer_set(struct evc_vcpu *vcpu, enum evc_timer_kind kind,
                   uint64_t deadline, uint64_t period);
+/* May a periodic timer have this period? */
+static inline bool evc_is_period(uint64_t ns)
+{
+    return ns >= 1000000 && ns <= UINT64_C(1) << 56;
+}
 void evc_timers_forget(struct evc_domain *domain);
 
 /* ---- the engine's own thread (service.c) -------------------------------- */

@@ -7,7 +7,8 @@
  *
  * The first byte says who takes part: both compats, three layouts, few ports or
  * many; all three domains, or only d1, which is then hostile to two others that
- * are in the midst of their work.
+ * are in the midst of their work; and whether all are saved and restored again
+ * and again.
  *
  * A guest's memory lies between pages that nobody may touch, so that a wild
  * access of the engine ends the program.  A step that does not end is the
@@ -509,12 +510,102 @@ static void end_or_begin(struct guest *g, uint8_t how)
     create_again(g, how / 4);
 }
 
+/* ---- another engine takes over ------------------------------------------ */
+
+static uint8_t saved[DOMAINS][1u << 22], again[1u << 22];
+static int saved_size[DOMAINS];
+
+static bool can_be_saved(void)
+{
+    for (unsigned i = 0; i < DOMAINS; i++)
+        if (naive.domain[i].dying)
+            return false;
+    for (unsigned i = 0; i < ENDS; i++)
+        if (naive.end[i].open)
+            return false;
+    return true;
+}
+
+/* The old engine goes, and may write what it likes: nobody looks any more. */
+static void forget_engine(void)
+{
+    evc_engine_destroy(w->engine);
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        struct naive_domain *d = &naive.domain[i];
+        struct guest *g = d->guest;
+
+        assert(g->mapped == 0);
+        memcpy(g->memory, d->shadow, FRAMES * PAGE);
+        for (unsigned v = 0; v < VCPUS; v++)
+            g->kicks[v] = d->kicks[v];
+        for (unsigned p = 0; p < PIRQS; p++)
+            g->pirq[p].bound = d->pirq[p] != 0;
+    }
+}
+
+static void restore_domain(unsigned i, uint8_t how)
+{
+    struct naive_domain *d = &naive.domain[i];
+    struct guest *g = d->guest;
+    struct evc_domain_config config = guest_domain_config(
+        g, (struct guest_config){.id = (evc_domid)i,
+                                 .layout = d->layout,
+                                 .max_port = d->max_port,
+                                 .flags = d->privileged ? EVC_DOMAIN_PRIVILEGED
+                                                        : 0});
+    struct evc_domain *made = NULL;
+    int r;
+
+    refuse(how & 1 ? 1 + how / 2 % 16 : 0);
+    r = evc_domain_restore(w->engine, &config, saved[i], (size_t)saved_size[i],
+                           &made);
+    if (refused() && r == -XEN_ENOMEM) {
+        assert(g->mapped == 0);
+        r = evc_domain_restore(w->engine, &config, saved[i],
+                               (size_t)saved_size[i], &made);
+    }
+    assert(r == 0);
+    g->dom = made;
+    d->exists = true;
+    naive_counting(d, false);
+}
+
+/* All are saved, the engine destroyed, and another one goes on with them. */
+static void change_engines(uint8_t how)
+{
+    struct evc_ops ops = world_ops((struct world_config){.insomnia = true});
+
+    if (!can_be_saved())
+        return;
+    compare_all();
+    naive_compare_pages(&naive, true);
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        saved_size[i] =
+            evc_domain_save(w->guest[i].dom, saved[i], sizeof(saved[i]));
+        assert(saved_size[i] > 0);
+        naive.domain[i].exists = false;
+    }
+    forget_engine();
+    assert(evc_engine_create(&ops, w,
+                             naive.xen_417 ? EVC_COMPAT_XEN_4_17
+                                           : EVC_COMPAT_DEFAULT,
+                             &w->engine) == 0);
+    for (unsigned i = 0; i < DOMAINS; i++)
+        restore_domain(i, how);
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        assert(evc_domain_save(w->guest[i].dom, again, sizeof(again)) ==
+               saved_size[i]);
+        assert(memcmp(again, saved[i], (size_t)saved_size[i]) == 0);
+    }
+    compare_all();
+}
+
 static void administer(struct guest *g, struct input *in)
 {
     uint8_t what = byte(in), how = byte(in);
     int64_t r;
 
-    switch (what % 12) {
+    switch (what % 13) {
     case 0:
         BOTH(r, evc_set_virq_handler(g->dom, how % 32),
              naive_set_handler(twin(g), how % 32));
@@ -560,6 +651,9 @@ static void administer(struct guest *g, struct input *in)
         break;
     case 11:
         end_or_begin(g, how);
+        break;
+    case 12:
+        change_engines(how);
         break;
     }
 }
@@ -705,6 +799,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         join_all(mode & 0x20);
     for (unsigned i = 0; i < STEPS_MAX && in.size > 0; i++) {
         step(mode & 1, &in);
+        if (mode & 0x80 && i % 16 == 15)
+            change_engines((uint8_t)(i / 16));
         if (i % EVERY == 0)
             naive_compare(&naive);
         if (i % 64 == 63)
@@ -730,7 +826,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 #define INPUTS 4000
 #endif
 
-#define SEEDS_MAX 1000u
+#define SEEDS_MAX 2000u
 #define SIZE_MAX_ 20000u
 
 static struct input seeds[SEEDS_MAX];

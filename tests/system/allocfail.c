@@ -433,7 +433,42 @@ static int try_create(void)
     return evc_domain_create(cast.w->engine, &config, &extra.dom);
 }
 
+/* d1 once more, as domain 9, in a page of its own. */
+static uint8_t saved[8192];
+static int saved_size;
+
+static void save_it(void)
+{
+    const uint16_t id = 9;
+
+    to_fifo();
+    (void)hypercall(cast.w->d1, 0, 15, UINT64_MAX / 2, 0, 0);
+    saved_size = evc_domain_save(cast.w->d1->dom, saved, sizeof(saved));
+    CHECK(saved_size > 0);
+    memcpy(saved + 8, &id, sizeof(id));
+}
+
+static int try_restore(void)
+{
+    static struct guest extra;
+    struct evc_domain_config config;
+    int r;
+
+    extra.world = cast.w;
+    extra.memory = cast.w->d0->memory;
+    config = guest_domain_config(&extra, (struct guest_config){.id = 9});
+    r = evc_domain_restore(cast.w->engine, &config, saved, (size_t)saved_size,
+                           &extra.dom);
+    CHECK(r == 0 || extra.mapped == 0);
+    return r;
+}
+
 /* ---- what must work without memory --------------------------------------------------------- */
+
+static int try_save(void)
+{
+    return evc_domain_save(cast.w->d1->dom, saved, sizeof(saved));
+}
 
 static int send_counted(void)
 {
@@ -595,6 +630,8 @@ static const struct attempt attempts[] = {
      .own_thread = true},
     MUST("17th timer", sixteen_timers, try_17th_timer),
     MUST("domain_create", nothing, try_create),
+    MUST("domain_restore", save_it, try_restore),
+    CAN("domain_save", to_fifo, try_save),
     CAN("send while counting", counting, send_counted),
     CAN("close while counting", counting, close_counted),
     CAN("destroy", host_in_fifo, destroy),
