@@ -88,7 +88,7 @@ static struct evc_pv_file changed(const uint8_t *data, size_t size)
     assert(file.bytes);
     tiny_image(file.bytes);
     for (; size >= 3; data += 3, size -= 3)
-        file.bytes[(data[0] | data[1] << 8) % TINY_CODE] = data[2];
+        file.bytes[(data[0] + 256u * data[1]) % TINY_CODE] = data[2];
     return file;
 }
 
