@@ -46,9 +46,11 @@ enum evc_gntst { /* `status` in the operations' structs */
                  EVC_GNTST_BAD_DOMAIN = -2,
                  EVC_GNTST_BAD_GNTREF = -3,
                  EVC_GNTST_BAD_HANDLE = -4,
+                 EVC_GNTST_BAD_VIRT_ADDR = -5,
                  EVC_GNTST_PERMISSION_DENIED = -8,
                  EVC_GNTST_BAD_PAGE = -9,
                  EVC_GNTST_BAD_COPY_ARG = -10,
+                 EVC_GNTST_NO_SPACE = -13,
 };
 
 #define EVC_GNTCOPY_SOURCE_GREF 1u

@@ -207,6 +207,7 @@ int evc_backend_create(const struct evc_backend_config *config,
     backend->log = (struct evc_log){config->ops->log, config->guest};
     backend->domain = config->domain;
     backend->id = evc_domain_id(config->domain);
+    evc_peer_open(&backend->peer, backend, config);
     backend->console.in = backend->console.out = backend->console.slave = -1;
     evc_source_add(backend, &backend->ask_source, serve_ask, backend);
     r = open_all(backend, config);
@@ -245,6 +246,8 @@ int evc_backend_start(struct evc_backend *backend)
     int r = evc_console_start(&backend->console);
 
     if (r == 0)
+        r = evc_peer_start(&backend->peer);
+    if (r == 0)
         r = start_thread(backend);
     backend->started = r == 0;
     return r;
@@ -271,6 +274,7 @@ static void stop_if_done(struct evc_backend *backend)
     if (busy)
         return;
     evc_console_stop(&backend->console);
+    evc_peer_stop(&backend->peer);
     if (!uv_is_closing((uv_handle_t *)&backend->bell)) {
         uv_close((uv_handle_t *)&backend->bell, NULL);
         uv_close((uv_handle_t *)&backend->patience, NULL);
@@ -313,6 +317,7 @@ void evc_backend_destroy(struct evc_backend *backend)
     evc_backend_stop(backend);
     for (unsigned i = 0; i < backend->nr_vbds; i++)
         evc_vbd_close(&backend->vbds[i]);
+    evc_peer_close(&backend->peer);
     evc_console_close(&backend->console);
     evc_host_close(backend->store_host);
     close_loop(backend);
@@ -331,5 +336,7 @@ const char *evc_backend_console_path(const struct evc_backend *backend)
 int64_t evc_backend_grant_op(struct evc_backend *backend, uint32_t cmd,
                              uint64_t arg, uint32_t count)
 {
-    return evc_grants_op(&backend->grants, cmd, arg, count);
+    return evc_grants_op(&backend->grants,
+                         backend->has_peer ? &backend->peer : NULL, cmd, arg,
+                         count);
 }

@@ -57,6 +57,14 @@ struct evc_backend_ops {
     int (*copy_from)(void *guest, void *to, uint64_t from, size_t size);
     int (*copy_to)(void *guest, uint64_t to, const void *from, size_t size);
 
+    /*
+     * With a peer: map its `frame` at `address` of the guest's, which has a
+     * page table there, or take that away.  Thread: as copy_from.
+     * Return: 0; -EINVAL (no page table there).
+     */
+    int (*map_peer)(void *guest, uint64_t address, uint64_t frame, bool write);
+    void (*unmap_peer)(void *guest, uint64_t address);
+
     /* One line, without newline, that a user should see.  Any thread. */
     void (*log)(void *guest, const char *line);
 
@@ -79,6 +87,8 @@ struct evc_backend_disk {
 
 #define EVC_BACKEND_DISKS 16u /* xvda to xvdp */
 
+struct evc_link; /* between the back ends of two guests, see below */
+
 struct evc_backend_config {
     struct evc_domain *domain; /* ports 1 and 2 must be free */
     const struct evc_backend_ops *ops;
@@ -96,6 +106,10 @@ struct evc_backend_config {
 
     struct evc_backend_disk disks[EVC_BACKEND_DISKS];
     unsigned nr_disks;
+
+    struct evc_link *link; /* or NULL: there is no peer */
+    unsigned side;         /* of the link: 0 or 1 */
+    evc_domid peer;        /* the id of the guest at the other side */
 };
 
 /* ---- its life ----------------------------------------------------------- */
@@ -152,14 +166,54 @@ void evc_backend_ask(struct evc_backend *backend, const char *what);
  * @arg:   guest address of an array of its struct
  * @count: how many
  *
- * map_grant_ref and unmap_grant_ref answer GNTST_bad_domain per element: there
- * is nobody else whose frames could be mapped.
+ * map_grant_ref is for frames of the peer, at addresses of the guest's; other
+ * domains are GNTST_bad_domain, other ways GNTST_general_error.
  *
  * Return: 0, and the outcome in each struct; -EFAULT; -ENOSYS; -EINVAL.
  * Threads: a vCPU's.
  */
 int64_t evc_backend_grant_op(struct evc_backend *backend, uint32_t cmd,
                              uint64_t arg, uint32_t count);
+
+/* ---- a peer: another guest, in another process ---------------------------- */
+
+/*
+ * Two guests, each with an engine and back ends in a process of its own, can
+ * have channels to each other and map what the other one grants.  The link is
+ * made before the processes part:
+ *
+ *     evc_link_create()
+ *     fork: evc_link_keep(link, 0), then evc_backend_create() with it
+ *     fork: evc_link_keep(link, 1), ...
+ *     evc_link_destroy()     the parent's copy
+ *
+ * A side that ends leaves the other one's ports unbound, and what was mapped of
+ * the other one's memory unmarked.
+ */
+
+/** evc_link_create() - Return: 0; -EMFILE, -ENFILE, -ENOMEM. */
+int evc_link_create(struct evc_link **out);
+/** evc_link_keep() - in one of the two processes: give up the other's ends */
+void evc_link_keep(struct evc_link *link, unsigned side);
+/** evc_link_destroy() - give up what is left; NULL is nothing */
+void evc_link_destroy(struct evc_link *link);
+
+/**
+ * evc_backend_bind_peer() - bind_interdomain to a port of the peer's
+ * @remote: its port, offered to this guest
+ * @local:  the new port, on which an event is pending then
+ *
+ * The guest sees a channel to the peer, port 0.
+ *
+ * Return: 0; -ESRCH (there is no peer, or it has ended); what bind_interdomain
+ *         says otherwise.
+ * Threads: a vCPU's.
+ */
+int evc_backend_bind_peer(struct evc_backend *backend, evc_port remote,
+                          evc_port *local);
+
+/** evc_backend_closed() - the guest has closed a port: the peer is told */
+void evc_backend_closed(struct evc_backend *backend, evc_port port);
 
 /* ---- the terminal (of the process that has it) --------------------------- */
 

@@ -141,11 +141,11 @@ static void unmark(struct evc_grant_entry *entry,
 }
 
 static int map(struct evc_grants *grants, uint32_t ref, uint16_t domain,
-               bool write, void **page)
+               bool write, uint64_t *frame)
 {
     struct evc_grant_use *use;
     struct evc_grant_entry *entry = entry_of(grants, ref, &use);
-    void *granted;
+    uint64_t granted;
     int r;
 
     if (entry == NULL)
@@ -155,25 +155,35 @@ static int map(struct evc_grants *grants, uint32_t ref, uint16_t domain,
     r = mark(entry, domain, write);
     if (r < 0)
         return r;
-    granted = grants->ops->frame(grants->guest,
-                                 evc_a32_load_acq(&entry->frame)); /* T2 */
-    if (granted == NULL) {
+    granted = evc_a32_load_acq(&entry->frame); /* T2 */
+    if (grants->ops->frame(grants->guest, granted) == NULL) {
         unmark(entry, use);
         return -EFAULT;
     }
     *(write ? &use->writers : &use->readers) += 1;
-    *page = granted;
+    *frame = granted;
     return 0;
+}
+
+int evc_grant_map_frame(struct evc_grants *grants, uint32_t ref,
+                        uint16_t domain, bool write, uint64_t *frame)
+{
+    int r;
+
+    pthread_mutex_lock(&grants->lock);
+    r = map(grants, ref, domain, write, frame);
+    pthread_mutex_unlock(&grants->lock);
+    return r;
 }
 
 int evc_grant_map(struct evc_grants *grants, uint32_t ref, uint16_t domain,
                   bool write, void **page)
 {
-    int r;
+    uint64_t frame;
+    int r = evc_grant_map_frame(grants, ref, domain, write, &frame);
 
-    pthread_mutex_lock(&grants->lock);
-    r = map(grants, ref, domain, write, page);
-    pthread_mutex_unlock(&grants->lock);
+    if (r == 0)
+        *page = grants->ops->frame(grants->guest, frame);
     return r;
 }
 

@@ -60,11 +60,17 @@ static bool is_self(const struct evc_grants *grants, uint16_t domain)
     return domain == DOMID_SELF || domain == grants->self;
 }
 
+struct caller {
+    struct evc_grants *grants;
+    struct evc_peer *peer; /* or NULL */
+};
+
 /* ---- one element of each ----------------------------------------------------- */
 
 /* {u16 dom; u32 nr_frames; s16 status; ulong *frame_list} */
-static int setup_table(struct evc_grants *grants, uint8_t *arg)
+static int setup_table(const struct caller *c, uint8_t *arg)
 {
+    struct evc_grants *grants = c->grants;
     uint32_t n = get32(arg + 4);
     uint64_t list = get_word(grants, arg + (grants->guest_32bit ? 12 : 16));
     size_t width = grants->guest_32bit ? 4 : 8;
@@ -86,8 +92,9 @@ static int setup_table(struct evc_grants *grants, uint8_t *arg)
 }
 
 /* {u16 dom; u32 nr_frames, max_nr_frames; s16 status} */
-static int query_size(struct evc_grants *grants, uint8_t *arg)
+static int query_size(const struct caller *c, uint8_t *arg)
 {
+    struct evc_grants *grants = c->grants;
     bool self = is_self(grants, get16(arg));
 
     if (self) {
@@ -101,35 +108,86 @@ static int query_size(struct evc_grants *grants, uint8_t *arg)
 }
 
 /* {u32 version}: there is one. */
-static int set_version(struct evc_grants *grants, uint8_t *arg)
+static int set_version(const struct caller *c, uint8_t *arg)
 {
-    (void)grants;
+    (void)c;
     if (get32(arg) != 1)
         return -EINVAL;
     return 0;
 }
 
 /* {u16 dom, pad; u32 version} */
-static int get_version(struct evc_grants *grants, uint8_t *arg)
+static int get_version(const struct caller *c, uint8_t *arg)
 {
+    struct evc_grants *grants = c->grants;
     if (!is_self(grants, get16(arg)))
         return -ESRCH;
     put32(arg + 4, 1);
     return 0;
 }
 
-/* There is no other domain whose frames could be mapped. */
-static int map_nothing(struct evc_grants *grants, uint8_t *arg)
+/* ---- frames of the peer's -------------------------------------------------------- */
+
+#define GNTMAP_HOST     2u
+#define GNTMAP_READONLY 4u
+
+/* At an address of the guest's, and in no other way. */
+static enum evc_gntst map_from(const struct caller *c, const uint8_t *arg,
+                               uint32_t *handle)
 {
-    (void)grants;
-    put_status(arg + 18, EVC_GNTST_BAD_DOMAIN);
+    uint32_t flags = get32(arg + 8);
+    uint64_t address, frame;
+    bool write = !(flags & GNTMAP_READONLY);
+    int r;
+
+    memcpy(&address, arg, sizeof(address));
+    if (c->peer == NULL || get16(arg + 16) != c->peer->id)
+        return EVC_GNTST_BAD_DOMAIN;
+    if ((flags & ~GNTMAP_READONLY) != GNTMAP_HOST || address % PAGE != 0)
+        return EVC_GNTST_GENERAL_ERROR;
+    r = evc_peer_map(c->peer, get32(arg + 12), write, handle, &frame);
+    if (r != EVC_GNTST_OKAY)
+        return (enum evc_gntst)r;
+    if (c->grants->ops->map_peer(c->grants->guest, address, frame, write) ==
+        0) {
+        c->peer->ours[*handle] = address | 1;
+        return EVC_GNTST_OKAY;
+    }
+    evc_peer_unmap(c->peer, *handle);
+    return EVC_GNTST_BAD_VIRT_ADDR;
+}
+
+/* {u64 host_addr; u32 flags, ref; u16 dom; s16 status; u32 handle; u64 bus} */
+static int map_one(const struct caller *c, uint8_t *arg)
+{
+    uint32_t handle = 0;
+    enum evc_gntst status = map_from(c, arg, &handle);
+
+    put_status(arg + 18, status);
+    if (status == EVC_GNTST_OKAY)
+        put32(arg + 20, handle);
     return 0;
 }
 
-static int unmap_nothing(struct evc_grants *grants, uint8_t *arg)
+/* {u64 host_addr, bus; u32 handle; s16 status} */
+static int unmap_one(const struct caller *c, uint8_t *arg)
 {
-    (void)grants;
-    put_status(arg + 20, EVC_GNTST_BAD_HANDLE);
+    uint32_t handle = get32(arg + 16);
+    uint64_t address;
+
+    memcpy(&address, arg, sizeof(address));
+    if (c->peer == NULL || handle >= EVC_PEER_MAPS ||
+        c->peer->ours[handle] == 0) {
+        put_status(arg + 20, EVC_GNTST_BAD_HANDLE);
+    } else if (address != 0 && (address | 1) != c->peer->ours[handle]) {
+        put_status(arg + 20, EVC_GNTST_BAD_VIRT_ADDR);
+    } else {
+        c->grants->ops->unmap_peer(c->grants->guest,
+                                   c->peer->ours[handle] & ~UINT64_C(1));
+        c->peer->ours[handle] = 0;
+        evc_peer_unmap(c->peer, handle);
+        put_status(arg + 20, EVC_GNTST_OKAY);
+    }
     return 0;
 }
 
@@ -205,8 +263,9 @@ static enum evc_gntst copy(struct evc_grants *grants, struct end *from,
 }
 
 /* {end source, dest; u16 len, flags; s16 status} */
-static int copy_one(struct evc_grants *grants, uint8_t *arg)
+static int copy_one(const struct caller *c, uint8_t *arg)
 {
+    struct evc_grants *grants = c->grants;
     size_t end = grants->guest_32bit ? 8 : 16;
     uint8_t *rest = arg + 2 * end;
     uint16_t flags = get16(rest + 2);
@@ -222,12 +281,12 @@ static int copy_one(struct evc_grants *grants, uint8_t *arg)
 /* ---- all of them -------------------------------------------------------------- */
 
 static const struct op {
-    int (*one)(struct evc_grants *grants, uint8_t *arg);
+    int (*one)(const struct caller *caller, uint8_t *arg);
     uint8_t size, size_32;
     bool alone; /* not an array */
 } ops[] = {
-    [EVC_GNTTAB_MAP] = {map_nothing, 32, 32, false},
-    [EVC_GNTTAB_UNMAP] = {unmap_nothing, 24, 24, false},
+    [EVC_GNTTAB_MAP] = {map_one, 32, 32, false},
+    [EVC_GNTTAB_UNMAP] = {unmap_one, 24, 24, false},
     [EVC_GNTTAB_SETUP_TABLE] = {setup_table, 24, 16, true},
     [EVC_GNTTAB_COPY] = {copy_one, 40, 24, false},
     [EVC_GNTTAB_QUERY_SIZE] = {query_size, 16, 16, true},
@@ -235,23 +294,25 @@ static const struct op {
     [EVC_GNTTAB_GET_VERSION] = {get_version, 8, 8, true},
 };
 
-static int64_t do_one(struct evc_grants *grants, const struct op *op,
-                      uint64_t at, size_t size)
+static int64_t do_one(const struct caller *c, const struct op *op, uint64_t at,
+                      size_t size)
 {
+    const struct evc_grants *grants = c->grants;
     uint8_t arg[ARG_MAX_SIZE];
     int r;
 
     if (grants->ops->copy_from(grants->guest, arg, at, size) < 0)
         return -EFAULT;
-    r = op->one(grants, arg);
+    r = op->one(c, arg);
     if (r < 0)
         return r;
     return grants->ops->copy_to(grants->guest, at, arg, size) < 0 ? -EFAULT : 0;
 }
 
-int64_t evc_grants_op(struct evc_grants *grants, uint32_t cmd, uint64_t arg,
-                      uint32_t count)
+int64_t evc_grants_op(struct evc_grants *grants, struct evc_peer *peer,
+                      uint32_t cmd, uint64_t arg, uint32_t count)
 {
+    const struct caller caller = {grants, peer};
     const struct op *op = cmd < sizeof(ops) / sizeof(*ops) ? &ops[cmd] : NULL;
     size_t size;
     int64_t r = 0;
@@ -262,6 +323,6 @@ int64_t evc_grants_op(struct evc_grants *grants, uint32_t cmd, uint64_t arg,
         return -EINVAL;
     size = grants->guest_32bit ? op->size_32 : op->size;
     for (uint32_t i = 0; i < count && r == 0; i++)
-        r = do_one(grants, op, arg + i * size, size);
+        r = do_one(&caller, op, arg + i * size, size);
     return r;
 }

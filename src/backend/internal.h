@@ -8,6 +8,7 @@
  *     disk.c      a block ring and its file, by whichever thread
  *     vbd.c       a disk on the store: states, connecting, its worker
  *     grant.c     the table; grantop.c: the guest's hypercall
+ *     link.c      what two processes share; peer.c: what is said over it
  */
 #ifndef EVC_BACKEND_INTERNAL_H
 #define EVC_BACKEND_INTERNAL_H
@@ -73,10 +74,15 @@ void evc_grants_offer(struct evc_grants *grants, uint32_t ref, uint16_t domain,
  */
 int evc_grant_map(struct evc_grants *grants, uint32_t ref, uint16_t domain,
                   bool write, void **page);
+/* The same, for one that has the frames at other addresses. */
+int evc_grant_map_frame(struct evc_grants *grants, uint32_t ref,
+                        uint16_t domain, bool write, uint64_t *frame);
 void evc_grant_unmap(struct evc_grants *grants, uint32_t ref, bool write);
 
-int64_t evc_grants_op(struct evc_grants *grants, uint32_t cmd, uint64_t arg,
-                      uint32_t count);
+/* `peer` may be NULL. */
+struct evc_peer;
+int64_t evc_grants_op(struct evc_grants *grants, struct evc_peer *peer,
+                      uint32_t cmd, uint64_t arg, uint32_t count);
 
 /* ---- disks (disk.c) -------------------------------------------------------- */
 
@@ -198,6 +204,60 @@ int evc_vbd_open(struct evc_vbd *vbd, struct evc_backend *backend,
 bool evc_vbd_stop(struct evc_vbd *vbd);
 void evc_vbd_close(struct evc_vbd *vbd);
 
+/* ---- a peer (link.c, peer.c) ---------------------------------------------------- */
+
+#define EVC_LINK_PORTS    4096u
+#define EVC_PEER_CHANNELS 64u
+#define EVC_PEER_MAPS     1024u
+
+struct evc_link {
+    struct evc_link_side {
+        int call, serve; /* ends of sockets: what it asks, what it is asked */
+        int bell;        /* an eventfd: look at `pending` */
+    } side[2];
+    struct evc_link_shared {
+        evc_a64 pending[2][EVC_LINK_PORTS / 64]; /* events, by side and port */
+    } * shared;
+};
+
+struct evc_channel { /* local to remote */
+    struct evc_peer *peer;
+    struct evc_host *host; /* NULL: this one is free */
+    evc_port local, remote;
+};
+
+struct evc_peer {
+    struct evc_backend *backend;
+    struct evc_link *link;
+    unsigned side;
+    uint16_t id; /* the peer's */
+    bool polls;
+    uv_poll_t bell, serve;
+
+    pthread_mutex_t lock; /* of what follows: a vCPU's thread, and ours */
+    bool gone;
+    struct evc_channel channels[EVC_PEER_CHANNELS];
+
+    /* grants of ours that the peer has mapped; our thread's */
+    struct evc_peer_map {
+        bool used, write;
+        uint32_t ref;
+    } theirs[EVC_PEER_MAPS];
+    /* where the guest has mapped grants of the peer's, by its handle */
+    uint64_t ours[EVC_PEER_MAPS]; /* the address, and 1; 0: not mapped */
+};
+
+void evc_peer_open(struct evc_peer *peer, struct evc_backend *backend,
+                   const struct evc_backend_config *config);
+int evc_peer_start(struct evc_peer *peer);
+void evc_peer_stop(struct evc_peer *peer); /* in the thread */
+void evc_peer_close(struct evc_peer *peer);
+
+/* Ask the peer for a grant of its. Return: 0; an evc_gntst. */
+int evc_peer_map(struct evc_peer *peer, uint32_t ref, bool write,
+                 uint32_t *handle, uint64_t *frame);
+void evc_peer_unmap(struct evc_peer *peer, uint32_t handle);
+
 /* ---- all of it ------------------------------------------------------------------ */
 
 int evc_world_fill(struct evc_backend *backend,
@@ -220,6 +280,8 @@ struct evc_backend {
     struct evc_console console;
     struct evc_vbd vbds[EVC_BACKEND_DISKS];
     unsigned nr_vbds;
+    struct evc_peer peer;
+    bool has_peer;
 
     struct evc_source *sources;
     uv_loop_t loop;

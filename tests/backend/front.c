@@ -66,6 +66,25 @@ static int copy_to(void *guest, uint64_t to, const void *from, size_t size)
     return 0;
 }
 
+/* What a peer's frame was mapped as, for the test to see. */
+static int map_peer(void *guest, uint64_t address, uint64_t frame, bool write)
+{
+    struct front *f = guest;
+
+    if (address_of(f, address, PAGE) == NULL)
+        return -EINVAL;
+    f->mapped = (struct front_mapping){address, frame, write};
+    return 0;
+}
+
+static void unmap_peer(void *guest, uint64_t address)
+{
+    struct front *f = guest;
+
+    assert_true(f->mapped.address == address);
+    f->mapped.address = 0;
+}
+
 static void note_line(void *guest, const char *line)
 {
     struct front *f = guest;
@@ -86,6 +105,8 @@ const struct evc_backend_ops front_ops = {
     .alloc = alloc,
     .copy_from = copy_from,
     .copy_to = copy_to,
+    .map_peer = map_peer,
+    .unmap_peer = unmap_peer,
     .log = note_line,
     .leave = leave,
 };
@@ -101,11 +122,11 @@ static uint8_t *fenced_memory(void)
     return at + PAGE;
 }
 
-void front_init(struct front *f)
+void front_init_as(struct front *f, evc_domid id)
 {
     struct evc_domain_config config = {
         .size = sizeof(config),
-        .id = GUEST_ID,
+        .id = id,
         .vcpus = 1,
         .max_port = UINT32_MAX,
     };
@@ -130,6 +151,11 @@ void front_init(struct front *f)
     };
 }
 
+void front_init(struct front *f)
+{
+    front_init_as(f, GUEST_ID);
+}
+
 void front_start(struct front *f)
 {
     assert_int_equal(evc_backend_create(&f->config, &f->backend), 0);
@@ -139,6 +165,7 @@ void front_start(struct front *f)
 void front_finish(struct front *f)
 {
     evc_backend_destroy(f->backend);
+    f->backend = NULL;
     evc_engine_destroy(f->engine);
     munmap(f->memory - PAGE, (FRAMES + 2) * PAGE);
 }

@@ -35,6 +35,10 @@ struct front {
     struct evc_backend_config config;
     struct evc_backend *backend;
 
+    struct front_mapping { /* the last one of the peer's memory */
+        uint64_t address, frame;
+        bool write;
+    } mapped;
     char log[2048]; /* lines */
     atomic_uint left;
     uint32_t disk_port;
@@ -49,6 +53,7 @@ struct front {
 extern const struct evc_backend_ops front_ops;
 
 void front_init(struct front *f);
+void front_init_as(struct front *f, evc_domid id);
 /* With f->config as it is now; it must work. */
 void front_start(struct front *f);
 void front_finish(struct front *f);

@@ -141,7 +141,7 @@ static void hypercall(struct world *w, struct input *in)
     if (byte(in) == 0)
         at = word(in);
     w->grants.guest_32bit = byte(in) & 1;
-    (void)evc_grants_op(&w->grants, byte(in) % 14, at, byte(in) % 4);
+    (void)evc_grants_op(&w->grants, NULL, byte(in) % 14, at, byte(in) % 4);
 }
 
 /* ---- what the host does ---------------------------------------------------------- */
