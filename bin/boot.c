@@ -19,6 +19,8 @@ enum key {
     OPTION_MODULE,
     OPTION_DISK,
     OPTION_CONSOLE,
+    OPTION_PEER,
+    OPTION_PEER_CMDLINE,
     OPTION_TRACE
 };
 
@@ -121,6 +123,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_CONSOLE:
         set_console(state, argument, options);
         return 0;
+    case OPTION_PEER:
+        options->peer_image = argument;
+        return 0;
+    case OPTION_PEER_CMDLINE:
+        options->peer_command_line = argument;
+        return 0;
     case OPTION_TRACE:
         options->trace = true;
         return 0;
@@ -148,6 +156,11 @@ static const struct argp_option choices[] = {
      "A disk, xvda; again for xvdb and so on", 0},
     {"console", OPTION_CONSOLE, "WHERE", 0,
      "stdio (this terminal, the default), or pty (a new one)", 0},
+    {"peer", OPTION_PEER, "IMAGE", 0,
+     "A second guest, domain 2, in a process of its own, that this one (domain "
+     "1) can reach by event channels and grants",
+     0},
+    {"peer-cmdline", OPTION_PEER_CMDLINE, "TEXT", 0, "Its command line", 0},
     {"trace", OPTION_TRACE, NULL, 0,
      "In the end, say what it asked for and how often", 0},
     {0},

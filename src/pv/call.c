@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <evc/abi/event_channel.h>
 #include <evc/abi/numbers.h>
 #include <evc/abi/sched.h>
 
@@ -260,6 +261,55 @@ static bool is_yield(uint64_t nr, const uint64_t args[6])
     return nr == __HYPERVISOR_sched_op && (uint32_t)args[0] == SCHEDOP_yield;
 }
 
+/* ---- ports of another guest ------------------------------------------------------------- */
+
+/* True: it was about the peer, and *answer is the answer. */
+static bool bind_to_peer(struct evc_pv_vcpu *vcpu, uint64_t at, int64_t *answer)
+{
+    struct evc_pv_domain *domain = vcpu->domain;
+    struct evtchn_bind_interdomain arg;
+    evc_port local;
+
+    if (!domain->hooks->bind_peer ||
+        evc_pv_copy_from(vcpu, &arg, at, sizeof(arg)) < 0 ||
+        arg.remote_dom != domain->peer)
+        return false;
+    *answer = domain->hooks->bind_peer(domain->runner, arg.remote_port, &local);
+    if (*answer < 0)
+        return true;
+    arg.local_port = local;
+    *answer = evc_pv_copy_to(vcpu, at, &arg, sizeof(arg));
+    return true;
+}
+
+static int64_t close_port(struct evc_pv_vcpu *vcpu, uint64_t nr,
+                          const uint64_t args[6])
+{
+    struct evc_pv_domain *domain = vcpu->domain;
+    struct evtchn_close arg;
+    int known = evc_pv_copy_from(vcpu, &arg, args[1], sizeof(arg));
+    int64_t r = evc_hypercall(domain->events, vcpu->id, nr, args);
+
+    if (known == 0 && r == 0 && domain->hooks->closed)
+        domain->hooks->closed(domain->runner, arg.port);
+    return r;
+}
+
+static int64_t event_channel_op(struct evc_pv_vcpu *vcpu, uint64_t nr,
+                                const uint64_t args[6])
+{
+    int64_t r;
+
+    if ((uint32_t)args[0] == EVTCHNOP_close)
+        return close_port(vcpu, nr, args);
+    if ((uint32_t)args[0] == EVTCHNOP_bind_interdomain &&
+        bind_to_peer(vcpu, args[1], &r))
+        return r;
+    return evc_hypercall(vcpu->domain->events, vcpu->id, nr, args);
+}
+
+/* ---- a call ------------------------------------------------------------------------------ */
+
 static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
                       const uint64_t args[6])
 {
@@ -270,6 +320,8 @@ static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
             domain->hooks->yield(domain->runner);
         return 0;
     }
+    if (nr == __HYPERVISOR_event_channel_op)
+        return event_channel_op(vcpu, nr, args);
     return evc_hypercall(domain->events, vcpu->id, nr, args);
 }
 

@@ -132,11 +132,26 @@ struct evc_pv_frames {
     uint64_t *m2p;     /* EVC_PV_NO_PFN: not the guest's */
     uint64_t spare;    /* the next to be handed out */
     uint64_t given_up; /* by the guest, and not taken back */
+
+    /* Of another guest, as large: its frame n is EVC_PV_PEER_MFN + n here. */
+    int peer_fd;
+    uint8_t *peer; /* or NULL */
 };
+
+#define EVC_PV_PEER_MFN (UINT64_C(1) << 36)
 
 /* Return: 0; -EINVAL (nr_pages); -errno of memfd_create(), mmap(). */
 int evc_pv_frames_create(uint64_t nr_pages, struct evc_pv_frames *frames,
                          struct evc_pv_error *error);
+/*
+ * Two guests that can map each other's frames: memory for each, made before
+ * their processes part, and the frames on it.  The descriptors are taken over.
+ * Return: a descriptor, 0; as evc_pv_frames_create().
+ */
+int evc_pv_memory_create(uint64_t nr_pages, struct evc_pv_error *error);
+int evc_pv_frames_open(uint64_t nr_pages, int own_fd, int peer_fd,
+                       struct evc_pv_frames *frames,
+                       struct evc_pv_error *error);
 void evc_pv_frames_destroy(struct evc_pv_frames *frames);
 int evc_pv_frames_alloc(struct evc_pv_frames *frames, uint64_t *mfn);
 
@@ -144,9 +159,15 @@ int evc_pv_frames_alloc(struct evc_pv_frames *frames, uint64_t *mfn);
 static inline void *evc_pv_frame(const struct evc_pv_frames *frames,
                                  uint64_t mfn)
 {
-    if (mfn == 0 || mfn >= frames->end)
+    uint8_t *memory = frames->memory;
+
+    if (mfn >= EVC_PV_PEER_MFN) {
+        memory = frames->peer;
+        mfn -= EVC_PV_PEER_MFN;
+    }
+    if (mfn == 0 || mfn >= frames->end || memory == NULL)
         return NULL;
-    return frames->memory + (mfn << EVC_PV_PAGE_SHIFT);
+    return memory + (mfn << EVC_PV_PAGE_SHIFT);
 }
 
 /* The bytes that the machine-to-physical table takes. */
@@ -219,6 +240,10 @@ struct evc_pv_vcpu {
 struct evc_pv_hooks {
     /* grant_table_op. Default: -ENOSYS. */
     int64_t (*grant)(void *runner, uint32_t cmd, uint64_t arg, uint32_t count);
+    /* bind_interdomain to a port of the peer's. Default: as for anybody. */
+    int (*bind_peer)(void *runner, evc_port remote, evc_port *local);
+    /* The guest has closed a port. Default: nothing. */
+    void (*closed)(void *runner, evc_port port);
     /* The guest has nothing to do for the moment. Default: nothing. */
     void (*yield)(void *runner);
     /* console_io: text for the host. Default: dropped. */
@@ -231,7 +256,8 @@ struct evc_pv_domain {
     const struct evc_pv_tlb *tlb;
     void *cpu; /* handed to tlb */
     const struct evc_pv_hooks *hooks;
-    void *runner; /* handed to hooks */
+    void *runner;   /* handed to hooks */
+    evc_domid peer; /* with hooks->bind_peer: who that is */
 
     struct evc_pv_vcpu vcpu; /* there is one, so far */
 

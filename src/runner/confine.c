@@ -83,6 +83,7 @@ static const int allowed[] = {
     SCMP_SYS(epoll_create1),
     SCMP_SYS(eventfd2),
     SCMP_SYS(pipe2),
+    SCMP_SYS(recvfrom),
 };
 
 /* A terminal may be asked and put back; nothing is typed into it (TIOCSTI). */
@@ -119,6 +120,12 @@ static int allow_with_arguments(scmp_filter_ctx filter)
     int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
                              SCMP_A0(SCMP_CMP_EQ, (uint64_t)getpid(), 0));
 
+    if (r == 0) /* whoever is at the other end: of a socket, or a peer */
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+                             SCMP_A4(SCMP_CMP_EQ, 0));
+    if (r == 0) /* read its own: how large stacks of threads are to be */
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+                             SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
     if (r < 0)
         return r;
     return seccomp_rule_add(

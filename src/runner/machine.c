@@ -18,11 +18,10 @@
 
 #include <evc/abi/sched.h>
 
-#define DOMAIN_ID 1
-
 struct machine {
     const char *name;
     const struct evc_run_options *options;
+    const struct evc_run_place *place;
     struct evc_pv_file image_file, module_file;
     struct evc_pv_image image;
     struct evc_pv_domain domain;
@@ -67,7 +66,7 @@ static int create_engine(struct machine *machine, struct evc_pv_error *error)
     };
     struct evc_domain_config config = {
         .size = sizeof(config),
-        .id = DOMAIN_ID,
+        .id = machine->place->id,
         .layout = EVC_LAYOUT_X86_64,
         .vcpus = 1,
         .max_port = UINT32_MAX,
@@ -132,8 +131,50 @@ static void say_for_guest(void *runner, const char *text, size_t size)
     fwrite(text, 1, size, stderr);
 }
 
+/* ---- the other guest ---------------------------------------------------------------------- */
+
+static int bind_peer(void *runner, evc_port remote, evc_port *local)
+{
+    struct machine *machine = runner;
+
+    return evc_backend_bind_peer(machine->backend, remote, local);
+}
+
+static void closed(void *runner, evc_port port)
+{
+    struct machine *machine = runner;
+
+    evc_backend_closed(machine->backend, port);
+}
+
+#define INVALIDATE 2u /* that page */
+
+static int map_entry(struct machine *machine, uint64_t address, uint64_t entry)
+{
+    const uint64_t args[6] = {address, entry, INVALIDATE};
+
+    return (int)evc_pv_update_va_mapping(&machine->domain.vcpu, args);
+}
+
+static int map_peer(void *guest, uint64_t address, uint64_t frame, bool write)
+{
+    uint64_t entry = (EVC_PV_PEER_MFN + frame) << EVC_PV_PAGE_SHIFT;
+
+    return map_entry(guest, address,
+                     entry | EVC_PTE_PRESENT | EVC_PTE_USER | EVC_PTE_ACCESSED |
+                         EVC_PTE_DIRTY | EVC_PTE_NX |
+                         (write ? EVC_PTE_WRITE : 0));
+}
+
+static void unmap_peer(void *guest, uint64_t address)
+{
+    (void)map_entry(guest, address, 0);
+}
+
 static const struct evc_pv_hooks hooks = {
     .grant = grant,
+    .bind_peer = bind_peer,
+    .closed = closed,
     .yield = yield,
     .say = say_for_guest,
 };
@@ -191,6 +232,8 @@ static const struct evc_backend_ops backend_ops = {
     .alloc = backend_alloc,
     .copy_from = backend_copy_from,
     .copy_to = backend_copy_to,
+    .map_peer = map_peer,
+    .unmap_peer = unmap_peer,
     .log = backend_log,
     .leave = leave,
 };
@@ -209,16 +252,19 @@ static int create_backend(struct machine *machine, struct evc_pv_error *error)
         .domain = machine->domain.events,
         .ops = &backend_ops,
         .guest = machine,
-        .name = "guest",
+        .name = machine->place->side == 0 ? "guest" : "peer",
         .image = base_name(options->image),
         .memory_kib = options->memory >> 10,
         .vcpus = options->vcpus,
         .store_frame = machine->world.store_mfn,
         .console_frame = machine->world.console_mfn,
         .console = options->console,
-        .in = STDIN_FILENO,
-        .out = STDOUT_FILENO,
+        .in = machine->place->in,
+        .out = machine->place->out,
         .nr_disks = options->nr_disks,
+        .link = machine->place->link,
+        .side = machine->place->side,
+        .peer = machine->place->peer,
     };
     int r;
 
@@ -288,6 +334,18 @@ static int load(struct machine *machine, struct evc_pv_error *error)
     return r;
 }
 
+static int open_frames(struct machine *machine, struct evc_pv_error *error)
+{
+    const struct evc_run_place *place = machine->place;
+    uint64_t nr_pages = machine->options->memory >> EVC_PV_PAGE_SHIFT;
+    struct evc_pv_frames *frames = &machine->domain.frames;
+
+    if (place->link == NULL)
+        return evc_pv_frames_create(nr_pages, frames, error);
+    return evc_pv_frames_open(nr_pages, place->memory, place->peer_memory,
+                              frames, error);
+}
+
 static int build(struct machine *machine, struct evc_pv_error *error)
 {
     const struct evc_pv_start start = {
@@ -299,11 +357,11 @@ static int build(struct machine *machine, struct evc_pv_error *error)
         .hypercall_page = evc_cpu_hypercall_page,
     };
     struct evc_pv_domain *domain = &machine->domain;
-    int r = evc_pv_frames_create(machine->options->memory >> EVC_PV_PAGE_SHIFT,
-                                 &domain->frames, error);
+    int r = open_frames(machine, error);
 
     if (r < 0)
         return r;
+    domain->peer = machine->place->peer;
     domain->tlb = &evc_run_tlb_ops;
     domain->cpu = &evc_run_cpu.tlb;
     domain->hooks = &hooks;
@@ -401,7 +459,8 @@ static enum evc_run_end run(struct machine *machine)
 }
 
 enum evc_run_end evc_machine_run(const char *name,
-                                 const struct evc_run_options *options)
+                                 const struct evc_run_options *options,
+                                 const struct evc_run_place *place)
 {
     struct machine *machine = calloc(1, sizeof(*machine));
     enum evc_run_end end;
@@ -412,7 +471,8 @@ enum evc_run_end evc_machine_run(const char *name,
     }
     machine->name = name;
     machine->options = options;
-    machine->domain.frames.fd = -1;
+    machine->place = place;
+    machine->domain.frames.fd = machine->domain.frames.peer_fd = -1;
     end = run(machine);
     finish(machine);
     free(machine);

@@ -33,6 +33,21 @@ struct evc_run_options {
     struct evc_backend_disk disks[EVC_BACKEND_DISKS];
     unsigned nr_disks;
     bool trace;
+
+    /* A second guest beside it, or NULL: domain 2, without disks. */
+    const char *peer_image;
+    const char *peer_command_line;
+};
+
+/* Which of two guests a process has, and what it shares with the other. */
+struct evc_run_place {
+    evc_domid id;
+    struct evc_link
+        *link; /* NULL: it is alone, and the rest is not looked at */
+    unsigned side;
+    evc_domid peer;
+    int memory, peer_memory;
+    int in, out; /* the console of stdio kind */
 };
 
 /* How it ended, as the exit status of `evc boot`. */
@@ -57,7 +72,8 @@ enum evc_run_end evc_run(const char *name,
 
 /* The child's part (machine.c). */
 enum evc_run_end evc_machine_run(const char *name,
-                                 const struct evc_run_options *options);
+                                 const struct evc_run_options *options,
+                                 const struct evc_run_place *place);
 
 /* ---- what this machine must have (host.c) ------------------------------------------ */
 

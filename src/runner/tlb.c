@@ -41,13 +41,18 @@ static void flush_page(void *cookie, uint64_t va)
 static int map(struct evc_run_tlb *tlb, uint64_t va, uint64_t mfn,
                uint64_t pages, int prot)
 {
+    const struct evc_pv_frames *frames = tlb->frames;
+    bool is_peers = mfn >= EVC_PV_PEER_MFN;
     void *at = (void *)va;
 
     if (tlb->mappings >= MAPPINGS_MAX)
         flush(tlb);
     tlb->mappings += 2;
+    if (is_peers)
+        mfn -= EVC_PV_PEER_MFN;
     if (mmap(at, pages * EVC_PV_PAGE, prot, MAP_SHARED | MAP_FIXED,
-             tlb->frames->fd, (off_t)(mfn * EVC_PV_PAGE)) == at)
+             is_peers ? frames->peer_fd : frames->fd,
+             (off_t)(mfn * EVC_PV_PAGE)) == at)
         return 0;
     return -errno;
 }
