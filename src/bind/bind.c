@@ -29,7 +29,7 @@ int evc_op_alloc_unbound(struct evc_domain *caller,
         evc_port_open(domain, (uint32_t)port, evc_chan(EVC_UNBOUND, remote, 0),
                       0);
     pthread_mutex_unlock(&domain->lock);
-    evc_domain_put(domain);
+    evc_domain_resolved(caller, domain);
 
     if (port < 0 || r < 0)
         return port < 0 ? port : r;
@@ -92,7 +92,7 @@ int evc_op_bind_interdomain(struct evc_domain *caller,
         evc_change_end(caller, remote);
     }
     evc_domain_unlock_two(caller, remote);
-    evc_domain_put(remote);
+    evc_domain_resolved(caller, remote);
     if (r == 0)
         arg->local_port = (uint32_t)port;
     return r;

@@ -125,13 +125,28 @@ static bool close_with(struct evc_domain *domain, uint32_t port, bool host,
     return done;
 }
 
+/*
+ * The other domain that a port's channel leads to just now, counted, or NULL.
+ * No lock is held: close_with() looks again, and so does close_alone().
+ */
+static struct evc_domain *guess_peer(struct evc_domain *domain, uint32_t port)
+{
+    uint64_t chan = evc_table_look(&domain->table, port);
+
+    if (!has_peer(chan) || evc_chan_domid(chan) == domain->id)
+        return NULL;
+    return evc_domain_get(domain->engine, evc_chan_domid(chan));
+}
+
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host)
 {
     for (;;) { /* each further turn means that a third one has bound to it */
-        struct evc_domain *peer = NULL;
+        struct evc_domain *peer = guess_peer(domain, port);
         bool done;
-        int r = close_alone(domain, port, host, &peer);
+        int r = 1;
 
+        if (peer == NULL)
+            r = close_alone(domain, port, host, &peer);
         if (r <= 0)
             return r;
         if (peer == NULL)
@@ -208,7 +223,7 @@ int evc_op_reset(struct evc_domain *caller, evc_domid id)
         evc_ports_close(domain, false);
         r = reset_finish(domain);
     }
-    evc_domain_put(domain);
+    evc_domain_resolved(caller, domain);
     return r;
 }
 
@@ -223,6 +238,6 @@ int evc_op_reset_cont(struct evc_domain *caller, evc_domid id)
     r = evc_engine_policy(caller, EVC_ACTION_RESET, domain, 0);
     if (r == 0 && domain != caller && evc_a32_load_sc(&domain->paused) == 0)
         r = -EINVAL;
-    evc_domain_put(domain);
+    evc_domain_resolved(caller, domain);
     return r < 0 ? r : -EBUSY;
 }

@@ -34,8 +34,9 @@ void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
 
     evc_table_take(&domain->table, port);
-    evc_a32_store_sc(&bucket->delivery[port % 64],
-                     evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
+    /* Relaxed: C1 publishes it. */
+    evc_a32_store_rlx(&bucket->delivery[port % 64],
+                      evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
     if (chan & EVC_CHAN_HOST)
         domain->host_ports++;
     if (evc_is_counting(domain)) /* without memory it goes uncounted */
@@ -55,7 +56,7 @@ void evc_port_free(struct evc_domain *domain, uint32_t port)
     evc_post_clear(atomic_load(&domain->delivery), port);
     /* The priority stays until the port is opened again, as in Xen. */
     delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
-    evc_a32_store_sc(&bucket->delivery[port % 64],
-                     evc_delivery_word(0, evc_delivery_priority(delivery)));
+    evc_a32_store_rel(&bucket->delivery[port % 64],
+                      evc_delivery_word(0, evc_delivery_priority(delivery)));
     evc_table_release(&domain->table, port);
 }

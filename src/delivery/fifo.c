@@ -58,8 +58,11 @@ bool evc_fifo_take_saved(const struct evc_delivery *to, uint32_t port)
 {
     uint64_t bit = UINT64_C(1) << port % 64;
 
+    /* A look first: hardly ever is one kept back. */
+    if (!(evc_a64_load_sc(saved_of(to, port)) & bit))
+        return false;
     if (to->ghosts)
-        return evc_a64_load_sc(saved_of(to, port)) & bit;
+        return true;
     return evc_a64_clear_sc(saved_of(to, port), bit) & bit; /* E2, with S1 */
 }
 
@@ -363,7 +366,7 @@ void evc_fifo_clear(const struct evc_delivery *to, uint32_t port)
 {
     evc_a32 *word = evc_fifo_word(to->fifo, port);
 
-    if (word != NULL)
+    if (word != NULL && (evc_a32_load_sc(word) & PENDING))
         (void)evc_a32_clear_sc(word, PENDING);
     if (!to->ghosts)
         (void)evc_fifo_take_saved(to, port);

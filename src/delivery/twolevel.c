@@ -92,7 +92,7 @@ unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port)
 
 void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port)
 {
-    if (port < to->shape->ports)
+    if (evc_twolevel_test(to, to->pending, port))
         (void)bit_clear(to->shape->wide, to->pending, port);
 }
 

@@ -201,7 +201,7 @@ static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,
 {
     struct evc_bucket *bucket = evc_table_bucket(table, port);
 
-    evc_a64_store_sc(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
+    evc_a64_store_rel(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
 }
 
 /* ---- for binders, under the domain's lock ------------------------------- */

@@ -29,18 +29,39 @@ struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id)
     return domain;
 }
 
-void evc_domain_put(struct evc_domain *domain)
+/*
+ * The last one out tells evc_domain_destroy(), which waits for it, under the
+ * lock: the domain must not go in between.
+ */
+static void put_last(struct evc_domain *domain)
 {
-    /* The last one out tells evc_domain_destroy(), which waits for it. */
     pthread_mutex_lock(&domain->lock);
     if (evc_a32_sub_sc(&domain->refs, 1) == 1)
         pthread_cond_broadcast(&domain->idle);
     pthread_mutex_unlock(&domain->lock);
 }
 
+void evc_domain_put(struct evc_domain *domain)
+{
+    uint32_t refs = evc_a32_load_sc(&domain->refs);
+
+    while (refs > 1)
+        if (evc_a32_cas_sc(&domain->refs, &refs, refs - 1))
+            return;
+    put_last(domain);
+}
+
 struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id)
 {
-    return evc_domain_get(self->engine, id == DOMID_SELF ? self->id : id);
+    if (id == DOMID_SELF || id == self->id)
+        return self;
+    return evc_domain_get(self->engine, id);
+}
+
+void evc_domain_resolved(struct evc_domain *self, struct evc_domain *domain)
+{
+    if (domain != self)
+        evc_domain_put(domain);
 }
 
 struct evc_domain *evc_domain_find(struct evc_engine *engine, evc_domid id)

@@ -175,8 +175,9 @@ evc_domain_delivery(const struct evc_domain *domain)
 struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id);
 void evc_domain_put(struct evc_domain *domain);
 
-/* As get; DOMID_SELF means `self`. */
+/* As get; DOMID_SELF means `self`, which needs no counting. */
 struct evc_domain *evc_domain_resolve(struct evc_domain *self, evc_domid id);
+void evc_domain_resolved(struct evc_domain *self, struct evc_domain *domain);
 
 /* Takes its lock: it can begin to die as soon as this has answered. */
 bool evc_domain_is_dying(struct evc_domain *domain);
@@ -193,9 +194,10 @@ void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);
  */
 static inline void evc_change_begin(struct evc_domain *a, struct evc_domain *b)
 {
-    evc_a32_store_sc(&a->changes, evc_a32_load_rlx(&a->changes) + 1); /* Q1 */
+    /* Relaxed: C1, a release, carries it to whoever sees a new channel. */
+    evc_a32_store_rlx(&a->changes, evc_a32_load_rlx(&a->changes) + 1); /* Q1 */
     if (a != b)
-        evc_a32_store_sc(&b->changes, evc_a32_load_rlx(&b->changes) + 1);
+        evc_a32_store_rlx(&b->changes, evc_a32_load_rlx(&b->changes) + 1);
 }
 
 static inline void evc_change_end(struct evc_domain *a, struct evc_domain *b)
