@@ -160,7 +160,9 @@ static void before_guest(struct evc_run_cpu *cpu)
 
 /* ---- by the hypercall page ----------------------------------------------------------------- */
 
-/* Flags that a plain jump back would not restore, or not soon enough. */
+#define FLAG_TF 0x100
+
+/* Flags that `ret` would not restore, or not soon enough. */
 #define FLAGS_FULL UINT64_C(0x40500) /* trap, direction, alignment */
 
 void evc_cpu_call(void)
@@ -170,6 +172,7 @@ void evc_cpu_call(void)
 
     cpu->regs.cs = EVC_PV_CS;
     cpu->regs.ss = EVC_PV_SS;
+    cpu->same = 0;
     look_at_segments(cpu);
     evc_pv_call(cpu->vcpu, &cpu->regs);
     cpu->full = cpu->regs.rip != rip || cpu->regs.rsp != rsp ||
@@ -297,6 +300,8 @@ static void on_host(int signal, const siginfo_t *info, greg_t *gregs)
         __atomic_store_n(&cpu->pending, 1, __ATOMIC_SEQ_CST);
     else if (info->si_code <= 0)
         return; /* somebody sent it: no fault */
+    else if (gregs[REG_TRAPNO] == EVC_TRAP_DEBUG)
+        gregs[REG_EFL] &= ~FLAG_TF; /* the guest's, who has made a call */
     else if (in_window(rip))
         on_window_fault(cpu, gregs);
     else
@@ -311,6 +316,7 @@ static void on_host(int signal, const siginfo_t *info, greg_t *gregs)
  */
 static void on_dispatch(struct evc_run_cpu *cpu, const siginfo_t *info)
 {
+    cpu->same = 0;
     if (info->si_arch == AUDIT_ARCH_X86_64)
         evc_pv_call(cpu->vcpu, &cpu->regs);
     else
@@ -321,7 +327,9 @@ static void on_guest(int signal, const siginfo_t *info, const greg_t *gregs)
 {
     struct evc_run_cpu *cpu = &evc_run_cpu;
 
-    if (signal == KICK)
+    if ((gregs[REG_CSGSFS] & 0xffff) != EVC_PV_CS)
+        evc_pv_crash(cpu->vcpu->domain, "the guest has left 64-bit mode");
+    if (signal == KICK || evc_pv_has_ended(cpu->vcpu->domain))
         return;
     look_at_segments(cpu);
     if (signal == SIGSYS)

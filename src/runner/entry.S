@@ -256,6 +256,8 @@ evc_cpu_signal:
     rdfsbase %rcx
     mov CPU(HOST_FS), %rax
     wrfsbase %rax
+    pushq $2 /* the kernel leaves the guest's alignment check on */
+    popfq
     sub $8, %rsp
     call evc_cpu_on_signal
     add $8, %rsp

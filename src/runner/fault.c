@@ -14,7 +14,7 @@
 #define CODE_WRITE   2u
 #define CODE_EXEC    16u
 
-/* The same fault again and again: what maps the page does not help. */
+/* The same fault again and again, and nothing else: mapping it does not help. */
 #define SAME_MAX 10000u
 
 static bool is_progress(struct evc_run_cpu *cpu, uint64_t address)
@@ -95,9 +95,12 @@ void evc_run_fault(struct evc_run_cpu *cpu, unsigned vector, uint64_t code,
 {
     struct evc_pv_vcpu *vcpu = cpu->vcpu;
 
-    if (vector == EVC_TRAP_PAGE)
+    if (vector == EVC_TRAP_PAGE) {
         page_fault(cpu, code, address);
-    else if (vector == EVC_TRAP_PROTECTION && is_software_interrupt(code))
+        return;
+    }
+    cpu->same = 0;
+    if (vector == EVC_TRAP_PROTECTION && is_software_interrupt(code))
         software_interrupt(cpu, code);
     else if ((vector != EVC_TRAP_PROTECTION && vector != EVC_TRAP_UNDEFINED) ||
              !evc_pv_emulate(vcpu, &cpu->regs))

@@ -217,13 +217,13 @@ static void backend_log(void *guest, const char *line)
     say(machine->name, line);
 }
 
-/* The vCPU may be in the guest, or asleep in libevc. */
+/* The vCPU may be in the guest, or asleep or busy in libevc. */
 static void leave(void *guest)
 {
     struct machine *machine = guest;
 
     evc_pv_end(&machine->domain, EVC_PV_LEFT, 0);
-    evc_vcpu_wake(machine->domain.events, 0);
+    evc_domain_shutdown(machine->domain.events, SHUTDOWN_poweroff);
     evc_cpu_kick();
 }
 

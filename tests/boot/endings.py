@@ -27,6 +27,9 @@ ENDINGS = {
     17: (4, b"cannot go on at 0x4000"),
     19: (4, b"no stack at 0xfc8"),
     20: (0, b""),
+    22: (4, b"trap 1 at"),
+    23: (5, b"shut down for reason 77"),
+    24: (4, b"left 64-bit mode"),
     21: (70, b"the guest's process broke down"),
 }
 

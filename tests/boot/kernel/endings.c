@@ -29,6 +29,11 @@ static void jump(uint64_t rip)
     __asm__ volatile("jmp *%0" ::"r"(rip));
 }
 
+static void by_syscall(uint64_t nr, uint64_t a)
+{
+    __asm__ volatile("syscall" ::"a"(nr), "D"(a) : "rcx", "r11", "memory");
+}
+
 static void call_with_stack(uint64_t rsp, unsigned nr)
 {
     __asm__ volatile("mov %0, %%rsp; jmp *%1" ::"r"(rsp),
@@ -81,6 +86,23 @@ static void upcall_without_stack(void)
     __asm__ volatile("mov $0x1000, %%rsp; 1: jmp 1b" ::: "memory");
 }
 
+/* A flag of the guest's must not trouble the host. */
+static void with_flag(uint64_t flag)
+{
+    static const struct sched_shutdown shutdown = {.reason = 77};
+
+    __asm__ volatile("pushfq; orq %0, (%%rsp); popfq" ::"r"(flag) : "cc");
+    hypercall(__HYPERVISOR_xen_version, 7, 0, 0, 0);
+    hypercall(__HYPERVISOR_xen_version, 0, 0, 0, 0);
+    by_syscall(__HYPERVISOR_xen_version, 7);
+    sched_op(SCHEDOP_shutdown, &shutdown);
+}
+
+static void run_as_32_bit(void)
+{
+    __asm__ volatile("pushq $0x23; pushq $1f; lretq\n1: ud2");
+}
+
 static void many_unknown(void)
 {
     for (unsigned nr = 0; nr < 128; nr++)
@@ -123,6 +145,12 @@ static void end_as(uint64_t how)
         return many_unknown();
     case 21: /* into the host's own */
         return jump(0x7ffffffe0000);
+    case 22:
+        return with_flag(0x100); /* trap */
+    case 23:
+        return with_flag(0x40000); /* alignment check */
+    case 24:
+        return run_as_32_bit();
     default:
         return power_off();
     }
