@@ -27,7 +27,7 @@ bool evc_parse_number(const char *text, unsigned long max, unsigned long *out)
 static void set_domain(struct evc_common *common, const char *from,
                        const char *text, struct argp_state *state)
 {
-    unsigned long n;
+    unsigned long n = 0;
 
     if (!evc_parse_number(text, DOMAIN_MAX, &n))
         argp_error(state, "%s is a domain's number, 0 to %u, not '%s'", from,
