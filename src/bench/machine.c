@@ -2,7 +2,7 @@
 /*
  * CPUs, priorities, clocks, and a description for the head of the table.
  */
-#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -171,8 +171,22 @@ void evc_machine_leave(void)
     evc_machine_unpin();
 }
 
-int evc_machine_descriptors(uint64_t wanted)
+unsigned evc_machine_open_descriptors(void)
 {
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+int evc_machine_descriptors(uint64_t more)
+{
+    uint64_t wanted = evc_machine_open_descriptors() + more;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -38,8 +38,11 @@ void evc_machine_unpin(void);
 /* ... and as it was before the first call of evc_machine_look(). */
 void evc_machine_leave(void);
 
-/* Let this process have that many descriptors. Return: 0; -EMFILE. */
-int evc_machine_descriptors(uint64_t wanted);
+/* How many descriptors this process has open; 0: nobody knows. */
+unsigned evc_machine_open_descriptors(void);
+
+/* Let it have that many more. Return: 0; -EMFILE. */
+int evc_machine_descriptors(uint64_t more);
 
 /* Monotonic, and the same on every CPU. */
 double evc_now_ns(void);

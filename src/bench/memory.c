@@ -7,7 +7,7 @@
  * The heap is looked at; what is mapped, the adapter says; the kernel's memory
  * is not known.
  */
-#include <dirent.h>
+#include <errno.h>
 #include <malloc.h>
 #include <math.h>
 
@@ -28,19 +28,6 @@ static double heap(void)
     return (double)info.uordblks + (double)info.hblkhd;
 }
 
-static double descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    double count = 0;
-
-    if (!folder)
-        return NAN;
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 static void ignore(void *data, uint32_t channel)
 {
     (void)data;
@@ -56,10 +43,14 @@ static int look(const struct evc_adapter *adapter, uint32_t channels,
         .handler = ignore,
     };
     struct evc_adapter_memory memory = {0};
-    double before = heap(), fds = descriptors();
+    double before = heap(), fds = evc_machine_open_descriptors();
     void *link;
     int r = adapter->open(&config, &link);
 
+    if (r == -EMFILE) { /* a second link is too much: nobody knows */
+        *print = (struct footprint){NAN, NAN, NAN, NAN};
+        return 0;
+    }
     if (r < 0)
         return r;
     if (adapter->memory)
@@ -68,7 +59,7 @@ static int look(const struct evc_adapter *adapter, uint32_t channels,
         .private = before > 0 ? heap() - before : NAN,
         .shared = (double)memory.shared,
         .receiver = (double)memory.receiver,
-        .descriptors = descriptors() - fds,
+        .descriptors = evc_machine_open_descriptors() - fds,
     };
     adapter->close(link);
     return 0;
@@ -85,8 +76,7 @@ static int look_twice(const struct evc_route *route, struct footprint *print)
 
     if (adapter->channels && many > adapter->channels)
         many = adapter->channels;
-    if (evc_machine_descriptors((uint64_t)adapter->descriptors * (few + many) +
-                                256) < 0)
+    if (evc_machine_descriptors((uint64_t)adapter->descriptors * many) < 0)
         many = few;
     if (many > few)
         r = look(adapter, few, &base);

@@ -7,7 +7,7 @@
 
 #include "route.h"
 
-#define OWN_DESCRIPTORS 256u /* ours, and those of a few other routes */
+#define OWN_DESCRIPTORS 64u /* of a link, whatever its channels take */
 
 static void on_event(void *data, uint32_t channel)
 {
