@@ -10,13 +10,13 @@
  *
  *    here                  there                   if it were weaker
  *    --------------------  ----------------------  ----------------------------
- *    Q1 count event    sc  R2 take events      sc  an event without its payload
- *    Q1                    R3 clear masked     sc  both think the other does it
- *    Q2 set summary    sc  R1 take summary     sc  an event is not looked for
- *    Q3 look at bell   sc  R4 arm              sc  sleeps over its event
- *    Q4 store rung    rlx  (the same senders)      two rings instead of one
+ *    H1 count event    sc  R2 take events      sc  an event without its payload
+ *    H1                    R3 clear masked     sc  both think the other does it
+ *    H2 set summary    sc  R1 take summary     sc  an event is not looked for
+ *    H3 look at bell   sc  R4 arm              sc  sleeps over its event
+ *    H4 store rung    rlx  (the same senders)      two rings instead of one
  *
- * Q4 comes before the ring: who dies between the two has a connection, and the
+ * H4 comes before the ring: who dies between the two has a connection, and the
  * daemon looks after what it was connected to when that breaks (daemon/wake.c).
  */
 #include "internal.h"
@@ -35,7 +35,7 @@ static uint32_t count_event(struct evc_way *way)
 
         if (count == 0)
             evc_a64_store_rlx(&way->when, evc_client_clock());
-        /* Q1, pairs with R2 and R3; also when it changes nothing */
+        /* H1, pairs with R2 and R3; also when it changes nothing */
         if (evc_a32_cas_sc(&way->word, &old, count < 2 ? old + 1 : old))
             return old;
     }
@@ -55,8 +55,8 @@ static uint32_t post(struct evc_region *region, uint32_t slot, uint32_t side)
         return 0;
     /* Whoever made the first event may have died before it said so. */
     if (!(old & EVC_WAY_COUNT) || !(evc_a64_load_sc(&to->summary) & bit))
-        (void)evc_a64_set_sc(&to->summary, bit); /* Q2, pairs with R1 */
-    bell = evc_a32_load_sc(&to->bell);           /* Q3, pairs with R4 */
+        (void)evc_a64_set_sc(&to->summary, bit); /* H2, pairs with R1 */
+    bell = evc_a32_load_sc(&to->bell);           /* H3, pairs with R4 */
     if (!(bell & EVC_SIDE_ARMED) || evc_a32_load_rlx(&to->rung) == bell)
         return 0;
     return bell;
@@ -69,7 +69,7 @@ static int ring(struct evc_client *client, struct evc_side *to, uint32_t place,
         .op = EVC_WIRE_KICK, .a = place, .b = slot, .c = bell};
     int r;
 
-    evc_a32_store_rlx(&to->rung, bell); /* Q4 */
+    evc_a32_store_rlx(&to->rung, bell); /* H4 */
     r = evc_client_call(client, &kick, NULL);
     if (r < 0)
         evc_a32_store_rlx(&to->rung, 0);

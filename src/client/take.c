@@ -13,10 +13,10 @@
  *
  *    here                  there                   if it were weaker
  *    --------------------  ----------------------  ----------------------------
- *    R1 take summary   sc  Q2 set summary      sc  an event is not looked for
- *    R2 take events    sc  Q1 count event      sc  an event without its payload
- *    R3 clear masked   sc  Q1                      both think the other does it
- *    R4 arm            sc  Q3 look at bell     sc  sleeps over its event
+ *    R1 take summary   sc  H2 set summary      sc  an event is not looked for
+ *    R2 take events    sc  H1 count event      sc  an event without its payload
+ *    R3 clear masked   sc  H1                      both think the other does it
+ *    R4 arm            sc  H3 look at bell     sc  sleeps over its event
  *    R4                    O2 look at bell     sc  (daemon/wake.c)
  *    R5 look at intent sc  O1 store intent     sc  readable with nothing there
  *
@@ -110,7 +110,7 @@ static void take(struct evc_home *home, struct evc_way *way, uint32_t port)
     evc_a8_store_rlx(&home->masked[port], 1);
     for (unsigned i = 0; i < TRIES; i++) {
         next = EVC_WAY_MASKED | ((old & EVC_WAY_COUNT) > 1);
-        if (evc_a32_cas_sc(&way->word, &old, next)) /* R2, pairs with Q1 */
+        if (evc_a32_cas_sc(&way->word, &old, next)) /* R2, pairs with H1 */
             return;
     }
     evc_a32_store_sc(&way->word, EVC_WAY_MASKED | 1);
@@ -122,7 +122,7 @@ static void next_bell(struct evc_side *side, uint32_t armed)
     uint32_t bell = evc_a32_load_rlx(&side->bell);
 
     bell = ((bell & ~EVC_SIDE_ARMED) + EVC_SIDE_NEXT) | armed;
-    evc_a32_store_sc(&side->bell, bell); /* R4, pairs with Q3 and O2 */
+    evc_a32_store_sc(&side->bell, bell); /* R4, pairs with H3 and O2 */
 }
 
 static void collect_region(struct evc_client *client, struct evc_place *place,
@@ -135,7 +135,7 @@ static void collect_region(struct evc_client *client, struct evc_place *place,
         return;
     if (evc_a32_load_rlx(&side->bell) & EVC_SIDE_ARMED)
         next_bell(side, 0);
-    bits = evc_a64_clear_sc(&side->summary, UINT64_MAX); /* R1, with Q2 */
+    bits = evc_a64_clear_sc(&side->summary, UINT64_MAX); /* R1, with H2 */
     for (; bits != 0; bits &= bits - 1) {
         uint32_t slot = (uint32_t)__builtin_ctzll(bits);
         uint32_t port = evc_a32_load_acq(&place->port[slot]);
@@ -302,7 +302,7 @@ static void deliver_kept(struct evc_home *home, struct evc_region *region,
 {
     uint32_t slot = evc_entry_slot(entry), side = evc_entry_side(entry);
     struct evc_way *way = &region->way[slot][side];
-    /* R3, pairs with Q1 */
+    /* R3, pairs with H1 */
     uint32_t old = evc_a32_clear_sc(&way->word, EVC_WAY_MASKED);
 
     if ((old & EVC_WAY_COUNT) == 0)

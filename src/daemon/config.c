@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration: an INI file, read by inih (libinih); evcd.conf(5).
+ * The configuration: an INI file, read by inih (libinih); evcd-conf(5).
  */
 #include "daemon.h"
 
