@@ -81,9 +81,10 @@ static void handles(int n)
 {
     xenevtchn_handle *center = open_one();
     xenevtchn_handle **h = calloc((size_t)n, sizeof(*h));
-    int *mine = calloc((size_t)n, sizeof(int)), *theirs = mine;
+    int *mine = calloc((size_t)n, sizeof(int));
+    int *theirs = calloc((size_t)n, sizeof(int));
 
-    theirs = calloc((size_t)n, sizeof(int));
+    CHECK(h && mine && theirs);
     for (int i = 0; i < n; i++) {
         h[i] = open_one();
         CHECK((mine[i] = xenevtchn_bind_unbound_port(center, 0)) > 0);
@@ -103,6 +104,7 @@ static void handles(int n)
     for (int i = 0; i < n; i++)
         CHECK(xenevtchn_close(h[i]) == 0);
     CHECK(xenevtchn_close(center) == 0);
+    free(h), free(mine), free(theirs);
 }
 
 static void ports(int n)
@@ -133,6 +135,7 @@ static void ports(int n)
     CHECK(xenevtchn_unmask(b, (evtchn_port_t)of_b[1]) == 0);
     CHECK(next(b) == of_b[1]);
     CHECK(xenevtchn_close(a) == 0 && xenevtchn_close(b) == 0);
+    free(of_a), free(of_b);
 }
 
 /* ---- two processes that play ping-pong ---------------------------------- */

@@ -4,12 +4,12 @@
  *
  * One thread notifies; the other waits as programs do, by poll and pending, and
  * unmasks.  Who rings does the daemon's work as well, under a lock.  A copy's
- * number says how it begins: the receiver asleep; its port masked; two events.
+ * number says how it begins: the receiver asleep; its port masked; eight events.
  *
  * Property: no event is slept over (the model would hang, and then says so), it
  *           comes with its payload, and in the end the descriptor is readable if
  *           and only if something waits.
- * Bounds:   2 threads, 1 channel, 2 events.
+ * Bounds:   2 threads, 1 channel, 8 events.
  * Rows:     H1/R2, H1/R3, H2/R1, H3/R4, R4/O2, R5/O1.
  *
  * Not for a model checker as it is: the kernel has a part in it.
@@ -149,7 +149,17 @@ static void setup(unsigned i)
 
 static int events(unsigned i)
 {
-    return i % 3 == 2 ? 2 : 1;
+    return i % 3 == 2 ? 8 : 1;
+}
+
+/* Now and then long enough for the other one to come to its point. */
+static void dawdle(void)
+{
+    static _Thread_local uint32_t dice = 1;
+
+    dice = dice * 1664525 + 1013904223;
+    for (uint32_t n = dice >> 12 & (dice & 0x800 ? 0x7fff : 0x7f); n > 0; n--)
+        atomic_signal_fence(memory_order_seq_cst);
 }
 
 static void sender(unsigned i)
@@ -157,6 +167,7 @@ static void sender(unsigned i)
     struct copy *c = &all[i];
 
     for (int n = 1; n <= events(i); n++) {
+        dawdle();
         atomic_store_explicit(&c->payload, n, memory_order_relaxed);
         assert(evc_client_notify(&c->client[0], PORT) == 0);
     }
