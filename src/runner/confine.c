@@ -122,10 +122,11 @@ static int allow_with_arguments(scmp_filter_ctx filter)
 
     if (r == 0) /* whoever is at the other end: of a socket, or a peer */
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
-                             SCMP_A4(SCMP_CMP_EQ, 0));
+                             SCMP_A4(SCMP_CMP_EQ, 0, 0));
     if (r == 0) /* read its own: how large stacks of threads are to be */
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-                             SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+                             SCMP_A0(SCMP_CMP_EQ, 0, 0),
+                             SCMP_A2(SCMP_CMP_EQ, 0, 0));
     if (r < 0)
         return r;
     return seccomp_rule_add(
