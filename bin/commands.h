@@ -18,5 +18,11 @@ int evc_command_boot(int argc, char **argv);
 int evc_command_replay(int argc, char **argv);
 int evc_command_bench(int argc, char **argv);
 int evc_command_run(int argc, char **argv);
+int evc_command_status(int argc, char **argv);
+int evc_command_bind(int argc, char **argv);
+int evc_command_send(int argc, char **argv);
+int evc_command_wait(int argc, char **argv);
+int evc_command_close(int argc, char **argv);
+int evc_command_virq(int argc, char **argv);
 
 #endif /* EVC_BIN_COMMANDS_H */

@@ -26,6 +26,12 @@ static const struct command {
     {"bench", "measure it beside eventfd, futex and others",
      evc_command_bench},
     {"run", "run a program with event channels of evcd", evc_command_run},
+    {"status", "show the ports of evcd's domains", evc_command_status},
+    {"bind", "bind a port, which stays open", evc_command_bind},
+    {"send", "send an event through it", evc_command_send},
+    {"wait", "wait for an event at it, and take it", evc_command_wait},
+    {"close", "close it", evc_command_close},
+    {"virq", "raise a virtual interrupt", evc_command_virq},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
