@@ -193,8 +193,9 @@ static int sample_cell(struct evc_stage *stage, struct evc_cell *cell,
         return 0;
     return evc_bench_fail(bench, r, "%s, %s, %s: %s", cell->who,
                           cell->what->name, evc_place_names[cell->place],
-                          r == -ETIMEDOUT ? "an event did not arrive"
-                                          : strerror(-r));
+                          evc_alarm_rang() || r == -ETIMEDOUT
+                              ? "an event did not arrive"
+                              : strerror(-r));
 }
 
 /* ---- a stage ------------------------------------------------------------- */
