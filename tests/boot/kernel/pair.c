@@ -68,7 +68,7 @@ static int64_t grant_op(unsigned cmd, void *arg)
 
 static void grant_page(void)
 {
-    uint64_t frame;
+    uint64_t frame = 0;
     struct {
         uint16_t dom;
         uint32_t nr_frames;
