@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <evc/abi/vcpu.h>
+
 #include "naive.h"
 
 /* ---- memory ------------------------------------------------------------- */
@@ -99,6 +101,17 @@ static void compare_port(struct naive_domain *d, uint32_t port)
     }
 }
 
+/* The only one to tell is the guest. */
+static void compare_online(struct naive_domain *d)
+{
+    for (unsigned v = 0; v < VCPUS; v++) {
+        const uint64_t args[6] = {VCPUOP_is_up, v};
+
+        assert(evc_hypercall(d->guest->dom, 0, __HYPERVISOR_vcpu_op, args) ==
+               d->vcpu[v].online);
+    }
+}
+
 static void compare_info(struct naive_domain *d, uint32_t open)
 {
     struct evc_domain_info is;
@@ -128,6 +141,7 @@ static void compare_ports(struct naive_domain *d)
         open++;
     }
     assert(next == 0);
+    compare_online(d);
     assert(evc_port_info(d->guest->dom, d->valid, &info) == -XEN_EINVAL);
     compare_info(d, open);
 }

@@ -577,6 +577,8 @@ static void change_engines(uint8_t how)
 
     if (!can_be_saved())
         return;
+    (void)evc_timers_run(w->engine); /* what is overdue would be due now */
+    naive_run_timers(&naive);
     compare_all();
     naive_compare_pages(&naive, true);
     for (unsigned i = 0; i < DOMAINS; i++) {
@@ -826,7 +828,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 #define INPUTS 4000
 #endif
 
-#define SEEDS_MAX 2000u
+#define SEEDS_MAX 9000u
 #define SIZE_MAX_ 20000u
 
 static struct input seeds[SEEDS_MAX];

@@ -100,9 +100,10 @@ def act(vcpu, verb, words, rec):
     elif verb in ('mask', 'clear_mask', 'set_pending', 'clear_pending'):
         yield from change_bit(verb, fields.get('port', 0))
     elif verb == 'poke':
-        yield scribble(2 + fields.get('page', 0) % 5,
-                       fields.get('offset', 0) // 4 % 1024,
-                       fields.get('value', 0))
+        for frame in (2, 4):  # of control blocks, of event words
+            yield scribble(frame + fields.get('page', 0) % 3,
+                           fields.get('offset', 0) // 4 % 1024,
+                           fields.get('value', 0))
     elif verb in ('poll', 'block'):
         port = number(fields.get('ports', 0))
         yield bytes([vcpu * 16 + 10, 3 if verb == 'poll' else 1, 1]) + port * 8
