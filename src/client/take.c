@@ -8,8 +8,9 @@
  * have the same handle share; if one dies with it, the next goes on.
  *
  * The descriptor is readable while the ring is not empty, or something waits to
- * be collected.  So whoever takes the last event empties the descriptor, then
- * arms the bells of all regions, then looks again:
+ * be collected.  So whoever takes the last event arms the bells of all regions,
+ * lets the daemon finish if it is answering an earlier one, empties the
+ * descriptor, and looks again:
  *
  *    here                  there                   if it were weaker
  *    --------------------  ----------------------  ----------------------------
@@ -260,38 +261,30 @@ void evc_client_collect(struct evc_client *client)
     evc_client_unlock(client);
 }
 
-/* R5, pairs with O1: is the daemon answering a bell, perhaps an older one? */
-static bool is_daemon_at_it(struct evc_client *client)
+/* R5, pairs with O1: until the daemon has answered the bell it is at, if any. */
+static void await_daemon(struct evc_client *client)
 {
     const evc_a32 *intent = &client->home->intent;
-    bool was = evc_a32_load_sc(intent) & 1;
 
     /* It takes a few us, if it runs; else it is asked to have done. */
     for (unsigned i = 0; i < 1000 && evc_a32_load_sc(intent) & 1; i++)
         relax();
     if (evc_a32_load_sc(intent) & 1)
         (void)tell_daemon(client, EVC_WIRE_FLUSH);
-    return was;
 }
 
-/* The ring is empty: the descriptor is not readable until the next event. */
+/*
+ * The ring is empty: the descriptor is not readable until the next event.  What
+ * is written after arming is for an event that is collected here; so emptying
+ * comes after all that is older, and throws away nothing that is needed.
+ */
 static int settle(struct evc_client *client)
 {
-    struct evc_home *home = client->home;
-
-    for (unsigned i = 0; i < TRIES; i++) {
-        bool again;
-
-        empty_descriptor(client);
-        set_bells(client, EVC_SIDE_ARMED);
-        again = is_daemon_at_it(client);
-        collect(client);
-        if (!is_empty(home))
-            return light(client);
-        if (!again)
-            break;
-    }
-    return 0;
+    set_bells(client, EVC_SIDE_ARMED);
+    await_daemon(client);
+    empty_descriptor(client);
+    collect(client);
+    return is_empty(client->home) ? 0 : light(client);
 }
 
 /* ---- unmask ------------------------------------------------------------- */

@@ -13,7 +13,7 @@
  *    O2 look at bell   sc  R4 arm              sc  (client/take.c)
  *
  * Either the new bell is seen here, or the intent there, and then the receiver
- * asks the daemon to have done, and looks again.
+ * waits until the byte is there, and takes it away.
  */
 #include "daemon.h"
 

@@ -2,12 +2,14 @@
 /*
  * Model: a channel between two handles, with the daemon's part in waking.
  *
- * One thread notifies; the other waits as programs do, by poll and pending, and
- * unmasks.  Who rings does the daemon's work as well, under a lock.  A copy's
- * number says how it begins: the receiver asleep; its port masked; eight events.
+ * One thread notifies; the other waits as programs do, by poll and pending or by
+ * pending alone, and unmasks.  Who rings does the daemon's work as well, under a
+ * lock.  A copy's number says which of the stories below it is; the two meet at
+ * the beginning of each, for one that has slept is behind the other.
  *
- * Property: no event is slept over (the model would hang, and then says so), it
- *           comes with its payload, and in the end the descriptor is readable if
+ * Property: no event is slept over (the model would hang, and then says so), two
+ *           are not made one before the first is taken, the n-th comes with the
+ *           payload of the n-th, and in the end the descriptor is readable if
  *           and only if something waits.
  * Bounds:   2 threads, 1 channel, 8 events.
  * Rows:     H1/R2, H1/R3, H2/R1, H3/R4, R4/O2, R5/O1.
@@ -18,6 +20,7 @@
 #include "model.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,12 +30,31 @@
 
 #define PORT 5u
 
+static const struct story {
+    int events;
+    bool polls;  /* else it is in pending() when they come, or goes there */
+    bool masked; /* at first, and unmasked as they come */
+    bool news;   /* the summary says so already: left by one taken by unmask */
+} stories[] = {
+    {.events = 1, .polls = true},
+    {.events = 1, .polls = true, .masked = true},
+    {.events = 8, .polls = true},
+    {.events = 1},
+    {.events = 2},
+    {.events = 1, .news = true},
+};
+#define STORIES (sizeof(stories) / sizeof(stories[0]))
+#define EVENTS  8
+
 struct copy {
     struct evc_owner owner[2]; /* 0 sends, 1 receives */
     struct evc_client client[2];
     struct evc_shared shared, *place[2];
     struct evc_region *region;
-    _Atomic int payload;
+    const struct story *story;
+    int payload[EVENTS]; /* plain: the events order it */
+    _Atomic int sent;
+    _Atomic unsigned here;
 };
 
 static struct copy all[COPIES];
@@ -133,61 +155,92 @@ static void setup(unsigned i)
 
     if (c->region == NULL)
         create(c, i);
+    c->story = &stories[i % STORIES];
     empty_descriptor(&c->client[1]);
-    evc_a8_store_rlx(&c->client[1].home->masked[PORT], i % 3 == 1);
+    evc_a8_store_rlx(&c->client[1].home->masked[PORT], c->story->masked);
     evc_a32_store_rlx(&c->region->way[0][1].word,
-                      i % 3 == 1 ? EVC_WAY_MASKED : 0);
-    evc_a64_store_rlx(&c->region->side[1].summary, 0);
+                      c->story->masked ? EVC_WAY_MASKED : 0);
+    evc_a64_store_rlx(&c->region->side[1].summary, c->story->news);
     evc_a32_store_rlx(&c->region->side[1].rung, 0);
     next_bell(&c->region->side[1], EVC_SIDE_ARMED);
-    c->payload = 0;
+    evc_a32_store_rlx(&c->client[1].spin, 0);
+    c->client[1].waits = 1; /* it does not try whether spinning pays */
+    memset(c->payload, 0, sizeof(c->payload));
+    c->sent = 0;
+    c->here = 0;
     if (i == 0)
         alarm(60);
 }
 
 /* ---- the two of them ---------------------------------------------------- */
 
-static int events(unsigned i)
+/* Both run now, however long the last copy has kept one of them. */
+static void meet(struct copy *c)
 {
-    return i % 3 == 2 ? 8 : 1;
+    (void)atomic_fetch_add(&c->here, 1);
+    for (unsigned i = 1; atomic_load(&c->here) < 2; i++)
+        if (i % 1024 == 0)
+            sched_yield();
 }
 
-/* Now and then long enough for the other one to come to its point. */
-static void dawdle(void)
+/* From nothing to what the other one's longest way takes, all scales alike. */
+static void dawdle(uint32_t *dice)
 {
-    static _Thread_local uint32_t dice = 1;
+    uint32_t n;
 
-    dice = dice * 1664525 + 1013904223;
-    for (uint32_t n = dice >> 12 & (dice & 0x800 ? 0x7fff : 0x7f); n > 0; n--)
+    *dice = *dice * 1664525 + 1013904223;
+    n = *dice >> 8 & ((1u << (*dice >> 28)) - 1);
+    for (; n > 0; n--)
         atomic_signal_fence(memory_order_seq_cst);
 }
 
 static void sender(unsigned i)
 {
+    static uint32_t dice = 1;
     struct copy *c = &all[i];
 
-    for (int n = 1; n <= events(i); n++) {
-        dawdle();
-        atomic_store_explicit(&c->payload, n, memory_order_relaxed);
+    meet(c);
+    for (int n = 0; n < c->story->events; n++) {
+        dawdle(&dice);
+        c->payload[n] = n + 1;
+        atomic_store_explicit(&c->sent, n + 1, memory_order_relaxed);
         assert(evc_client_notify(&c->client[0], PORT) == 0);
     }
 }
 
+static void sleep_in_poll(const struct evc_client *client)
+{
+    struct pollfd p = {.fd = client->fd, .events = POLLIN};
+
+    while (poll(&p, 1, -1) != 1)
+        ;
+}
+
+/* More than two that come together may be two; the last is not slept over. */
+static bool has_all(struct copy *c, int taken)
+{
+    int events = c->story->events;
+
+    return taken == events ||
+           (events > 2 &&
+            atomic_load_explicit(&c->sent, memory_order_relaxed) == events);
+}
+
 static void receiver(unsigned i)
 {
+    static uint32_t dice = 2;
     struct copy *c = &all[i];
     struct evc_client *client = &c->client[1];
-    struct pollfd p = {.fd = client->fd, .events = POLLIN};
-    int seen = 0;
 
-    if (i % 3 == 1)
+    meet(c);
+    dawdle(&dice);
+    if (c->story->masked)
         assert(evc_client_unmask(client, PORT) == 0);
-    while (seen < events(i)) {
-        while (poll(&p, 1, -1) != 1)
-            ;
+    for (int taken = 0; !has_all(c, taken); taken++) {
+        if (c->story->polls)
+            sleep_in_poll(client);
         assert(evc_client_pending(client) == PORT);
-        seen = atomic_load_explicit(&c->payload, memory_order_relaxed);
-        assert(seen > 0);
+        assert(c->payload[taken] == taken + 1);
         assert(evc_client_unmask(client, PORT) == 0);
     }
 }
