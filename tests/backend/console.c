@@ -540,5 +540,5 @@ int main(void)
         TEST(test_our_own_indices_are_not_read_back),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return FRONT_RUN(tests);
 }

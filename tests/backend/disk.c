@@ -413,5 +413,5 @@ int main(void)
         TEST(test_file_that_somebody_writes_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return FRONT_RUN(tests);
 }

@@ -415,3 +415,14 @@ int scratch_file(size_t size, char path[64])
     snprintf(path, 64, "/proc/self/fd/%d", fd);
     return fd;
 }
+
+bool has_terminals(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        printf("skipped: no pseudo-terminals here (is /dev/pts mounted?)\n");
+    else
+        close(fd);
+    return fd >= 0;
+}

@@ -113,6 +113,11 @@ void block_connect(struct front *f, const char *device, const char *protocol);
 int block_do(struct front *f, const struct evc_blk_abi *abi,
              const struct block_request *request);
 
+/* As cmocka's; 77 where there are no pseudo-terminals, which all of these need. */
+#define FRONT_RUN(tests) \
+    (has_terminals() ? cmocka_run_group_tests(tests, NULL, NULL) : 77)
+bool has_terminals(void);
+
 /* A file of `size` bytes that has gone from its folder; its path in /proc. */
 int scratch_file(size_t size, char path[64]);
 

@@ -443,5 +443,5 @@ int main(void)
         TEST(test_32_bit_structs_have_their_own_offsets),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return FRONT_RUN(tests);
 }

@@ -357,5 +357,5 @@ int main(void)
         cmocka_unit_test(test_without_a_link_there_is_no_peer),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return FRONT_RUN(tests);
 }

@@ -459,5 +459,5 @@ int main(void)
         TEST(test_what_was_never_started_can_be_destroyed),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return FRONT_RUN(tests);
 }

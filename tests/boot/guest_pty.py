@@ -23,7 +23,11 @@ class Terminal:
     def __init__(self, argv):
         self.screen = b""
         self.seen = 0
-        self.pid, self.fd = pty.fork()
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as error:
+            print(f"skipped: no pseudo-terminals here: {error}")
+            sys.exit(SKIP)
         if self.pid == 0:
             os.execv(argv[0], argv)
 
