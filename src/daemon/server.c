@@ -300,14 +300,61 @@ static int listen_at(struct evc_daemon *daemon)
     return 0;
 }
 
-static int start_listening(struct evc_daemon *daemon)
+#define GIVEN 3 /* the first descriptor of those that LISTEN_FDS counts */
+
+static int option_of_given(int option)
 {
-    if (!is_activated())
-        return listen_at(daemon);
-    daemon->socket = 3;
-    if (fcntl(3, F_SETFD, FD_CLOEXEC) < 0 || fcntl(3, F_SETFL, O_NONBLOCK) < 0)
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    return getsockopt(GIVEN, SOL_SOCKET, option, &value, &size) < 0 ? -errno
+                                                                    : value;
+}
+
+static int check_given(void)
+{
+    int domain = option_of_given(SO_DOMAIN);
+
+    if (domain < 0)
+        return domain;
+    if (domain != AF_UNIX || option_of_given(SO_TYPE) != SOCK_SEQPACKET)
+        return -EPROTOTYPE;
+    return option_of_given(SO_ACCEPTCONN) == 1 ? 0 : -EINVAL;
+}
+
+/* In messages: its path, or what it should have been. */
+static void name_given(struct evc_settings *settings, bool good)
+{
+    struct sockaddr_un at = {0};
+    socklen_t size = sizeof(at) - 1;
+
+    if (good && getsockname(GIVEN, (struct sockaddr *)&at, &size) == 0 &&
+        at.sun_path[0] != 0)
+        memcpy(settings->socket, at.sun_path, sizeof(at.sun_path));
+    else
+        snprintf(settings->socket, sizeof(settings->socket),
+                 "descriptor %d of LISTEN_FDS, a listening Unix socket of "
+                 "type SOCK_SEQPACKET",
+                 GIVEN);
+}
+
+static int listen_at_given(struct evc_daemon *daemon)
+{
+    int r = check_given();
+
+    name_given(daemon->settings, r == 0);
+    if (r < 0)
+        return r;
+    daemon->socket = GIVEN;
+    if (fcntl(GIVEN, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(GIVEN, F_SETFL, O_NONBLOCK) < 0)
         return -errno;
     return 0;
+}
+
+static int start_listening(struct evc_daemon *daemon)
+{
+    return is_activated() ? listen_at_given(daemon) : listen_at(daemon);
 }
 
 /* The path goes before the lock, so that the next daemon finds it free. */
