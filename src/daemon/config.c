@@ -162,8 +162,10 @@ static bool set_domain(struct evc_domain_settings *s, const char *name,
 {
     unsigned long n;
 
-    if (strcmp(name, "join") == 0)
+    if (strcmp(name, "join") == 0) {
+        s->own_rules = true;
         return join(value, &s->join);
+    }
     if (strcmp(name, "privileged") == 0)
         return yes_or_no(value, &s->privileged);
     if (strcmp(name, "kernel-virqs") == 0)
@@ -232,6 +234,16 @@ static int on_value(void *data, const char *section, const char *name,
     return good;
 }
 
+/* The general rules, wherever in the file they were. */
+static void pass_on_rules(struct evc_settings *settings)
+{
+    struct evc_domain_settings *s;
+
+    LIST_FOREACH(s, &settings->domains, next)
+    if (!s->own_rules)
+        s->join = settings->other.join;
+}
+
 int evc_settings_read(struct evc_settings *settings, const char *path)
 {
     struct reading reading = {.settings = settings, .path = path};
@@ -241,5 +253,6 @@ int evc_settings_read(struct evc_settings *settings, const char *path)
         fprintf(stderr, "evcd: %s: %s\n", path, strerror(errno));
     else if (line > 0 && !reading.failed)
         fprintf(stderr, "evcd: %s, line %d: not understood\n", path, line);
+    pass_on_rules(settings);
     return line == 0 ? 0 : -1;
 }

@@ -46,6 +46,7 @@ struct evc_domain_settings {
     uint32_t kernel_virqs; /* a bit each: held as by the domain's kernel */
     uint32_t virqs;        /* a bit each: global ones that it handles */
     struct evc_rules join;
+    bool own_rules; /* the file has some; else the general ones are `join` */
     LIST_ENTRY(evc_domain_settings) next;
 };
 
