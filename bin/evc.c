@@ -23,8 +23,7 @@ static const struct command {
 #endif
     {"replay", "compare this engine with recordings of real Xen",
      evc_command_replay},
-    {"bench", "measure it beside eventfd, futex and others",
-     evc_command_bench},
+    {"bench", "measure it beside eventfd, futex and others", evc_command_bench},
     {"run", "run a program with event channels of evcd", evc_command_run},
     {"status", "show the ports of evcd's domains", evc_command_status},
     {"bind", "bind a port, which stays open", evc_command_bind},

@@ -67,7 +67,8 @@ static void add(evc_domid id, struct machine *machine)
                                        .shared_info = &machine->page,
                                        .cookie = machine};
 
-    must(evc_domain_create(engine, &config, &machine->domain) == 0, "no domain");
+    must(evc_domain_create(engine, &config, &machine->domain) == 0,
+         "no domain");
 }
 
 static void go_fifo(struct machine *machine, unsigned pages)
