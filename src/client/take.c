@@ -205,17 +205,22 @@ static void relax(void)
 
 /* ---- the descriptor ----------------------------------------------------- */
 
-static void set_bells(struct evc_client *client, uint32_t armed)
+/* Was any other than that? */
+static bool set_bells(struct evc_client *client, uint32_t armed)
 {
+    bool changed = false;
     uint32_t side;
 
     for (uint32_t i = 0; i < places(client); i++) {
         struct evc_region *region = region_at(client, i, &side);
 
-        if (region != NULL && (evc_a32_load_rlx(&region->side[side].bell) &
-                               EVC_SIDE_ARMED) != armed)
-            next_bell(&region->side[side], armed);
+        if (region == NULL || (evc_a32_load_rlx(&region->side[side].bell) &
+                               EVC_SIDE_ARMED) == armed)
+            continue;
+        next_bell(&region->side[side], armed);
+        changed = true;
     }
+    return changed;
 }
 
 static bool is_lit(struct evc_client *client)
@@ -281,10 +286,16 @@ static void await_daemon(struct evc_client *client)
 static int settle(struct evc_client *client)
 {
     set_bells(client, EVC_SIDE_ARMED);
-    await_daemon(client);
-    empty_descriptor(client);
-    collect(client);
-    return is_empty(client->home) ? 0 : light(client);
+    for (unsigned i = 0; i < TRIES; i++) {
+        await_daemon(client);
+        empty_descriptor(client);
+        collect(client); /* disarms where a summary has news, true or not */
+        if (!is_empty(client->home))
+            return light(client);
+        if (!set_bells(client, EVC_SIDE_ARMED))
+            break;
+    }
+    return 0;
 }
 
 /* ---- unmask ------------------------------------------------------------- */
