@@ -19,6 +19,7 @@ enum key {
     OPTION_MODULE,
     OPTION_DISK,
     OPTION_CONSOLE,
+    OPTION_STORE,
     OPTION_PEER,
     OPTION_PEER_CMDLINE,
     OPTION_TRACE
@@ -83,6 +84,36 @@ static void set_console(struct argp_state *state, const char *name,
         argp_error(state, "--console is stdio or pty, not '%s'", name);
 }
 
+/* Where a xenstored listens, as libxenstore finds it. */
+static const char *usual_socket(void)
+{
+    static char path[4096];
+    const char *folder = getenv("XENSTORED_RUNDIR");
+    const char *whole = getenv("XENSTORED_PATH");
+
+    if (whole != NULL)
+        return whole;
+    snprintf(path, sizeof(path), "%s/socket",
+             folder != NULL ? folder : "/run/xenstored");
+    return path;
+}
+
+static void set_store(struct argp_state *state, const char *where,
+                      struct evc_run_options *options)
+{
+    if (strcmp(where, "own") == 0)
+        options->store = NULL;
+    else if (strcmp(where, "socket") == 0)
+        options->store = usual_socket();
+    else if (strchr(where, '/') != NULL)
+        options->store = where;
+    else
+        argp_error(state,
+                   "--store is own, socket, or the path of a socket, "
+                   "not '%s'",
+                   where);
+}
+
 /* FILE, or FILE,ro */
 static void add_disk(struct argp_state *state, char *text,
                      struct evc_run_options *options)
@@ -123,6 +154,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_CONSOLE:
         set_console(state, argument, options);
         return 0;
+    case OPTION_STORE:
+        set_store(state, argument, options);
+        return 0;
     case OPTION_PEER:
         options->peer_image = argument;
         return 0;
@@ -156,6 +190,11 @@ static const struct argp_option choices[] = {
      "A disk, xvda; again for xvdb and so on", 0},
     {"console", OPTION_CONSOLE, "WHERE", 0,
      "stdio (this terminal, the default), or pty (a new one)", 0},
+    {"store", OPTION_STORE, "WHERE", 0,
+     "Its store: own (the default), a xenstored behind the socket at a PATH, "
+     "or "
+     "socket, where that usually is",
+     0},
     {"peer", OPTION_PEER, "IMAGE", 0,
      "A second guest, domain 2, in a process of its own, that this one (domain "
      "1) can reach by event channels and grants",

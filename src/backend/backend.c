@@ -81,6 +81,62 @@ static bool serve_store(void *data)
     return result & EVC_STORE_RING_MORE;
 }
 
+/* ---- a store elsewhere -------------------------------------------------------------- */
+
+static void close_store_poll(struct evc_backend *backend)
+{
+    if (backend->polls_store)
+        uv_close((uv_handle_t *)&backend->store_poll, NULL);
+    backend->polls_store = false;
+}
+
+static bool serve_changes(void *data)
+{
+    struct evc_backend *backend = data;
+
+    if (!evc_store_serve(backend->store) && backend->polls_store) {
+        close_store_poll(backend);
+        evc_log(&backend->log, "store: it has gone: nothing can be read or "
+                               "written there any more");
+    }
+    return false;
+}
+
+static void store_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status; /* an error shows in recv() */
+    (void)events;
+    (void)serve_changes(poll->data);
+}
+
+static int start_store_poll(struct evc_backend *backend)
+{
+    int r;
+
+    if (evc_store_fd(backend->store) < 0)
+        return 0;
+    backend->store_poll.data = backend;
+    r = uv_poll_init(&backend->loop, &backend->store_poll,
+                     evc_store_fd(backend->store));
+    if (r < 0)
+        return r;
+    backend->polls_store = true;
+    return uv_poll_start(&backend->store_poll, UV_READABLE, store_ready);
+}
+
+static int connect_store(struct evc_backend *backend, const char *path)
+{
+    int r = evc_store_create_remote(path, &backend->store);
+
+    if (r < 0) {
+        evc_log(&backend->log, "store: %s: %s", path, strerror(-r));
+        return r;
+    }
+    evc_source_add(backend, &backend->changed, serve_changes, backend);
+    evc_store_on_events(backend->store, evc_source_ring, &backend->changed);
+    return 0;
+}
+
 static int open_store(struct evc_backend *backend,
                       const struct evc_backend_config *config)
 {
@@ -89,7 +145,8 @@ static int open_store(struct evc_backend *backend,
 
     if (page == NULL)
         return -EFAULT;
-    r = evc_store_create(&backend->store);
+    r = config->store != NULL ? connect_store(backend, config->store)
+                              : evc_store_create(&backend->store);
     if (r == 0)
         r = evc_store_connect(backend->store, (uint16_t)backend->id,
                               evc_source_ring, &backend->store_source,
@@ -248,6 +305,8 @@ int evc_backend_start(struct evc_backend *backend)
     if (r == 0)
         r = evc_peer_start(&backend->peer);
     if (r == 0)
+        r = start_store_poll(backend);
+    if (r == 0)
         r = start_thread(backend);
     backend->started = r == 0;
     return r;
@@ -275,6 +334,7 @@ static void stop_if_done(struct evc_backend *backend)
         return;
     evc_console_stop(&backend->console);
     evc_peer_stop(&backend->peer);
+    close_store_poll(backend);
     if (!uv_is_closing((uv_handle_t *)&backend->bell)) {
         uv_close((uv_handle_t *)&backend->bell, NULL);
         uv_close((uv_handle_t *)&backend->patience, NULL);

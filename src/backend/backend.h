@@ -101,6 +101,7 @@ struct evc_backend_config {
     bool guest_32bit; /* of evc_backend_grant_op()'s structs */
 
     uint64_t store_frame, console_frame; /* zeroed pages of the guest's */
+    const char *store; /* a xenstored's socket; or NULL: a store of its own */
     enum evc_console_kind console;
     int in, out; /* EVC_CONSOLE_STDIO: descriptors, still the caller's */
 
@@ -157,6 +158,20 @@ const char *evc_backend_console_path(const struct evc_backend *backend);
  * thread; returns before it is done.
  */
 void evc_backend_ask(struct evc_backend *backend, const char *what);
+
+/* ---- a store that others use as well -------------------------------------- */
+
+/**
+ * evc_world_claim() - the lowest domain id that is free in a xenstored
+ * @store: its socket
+ *
+ * Its home is made, so that nobody else takes it.
+ *
+ * Return: the id; a negative errno.
+ */
+int evc_world_claim(const char *store);
+/** evc_world_release() - remove all that a domain has there */
+void evc_world_release(const char *store, evc_domid id);
 
 /* ---- grants ------------------------------------------------------------- */
 

@@ -274,6 +274,9 @@ struct evc_backend {
     struct evc_store_conn *conn;
     struct evc_store_ring ring;
     struct evc_source store_source;
+    struct evc_source changed; /* with a store elsewhere: it has events */
+    uv_poll_t store_poll;
+    bool polls_store;
     struct evc_host *store_host;
 
     struct evc_grants grants;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -149,6 +150,44 @@ static const char *value_of(const struct filling *f, const char *name,
     return "";
 }
 
+/* ---- in a store that others use as well ---------------------------------------- */
+
+int evc_world_claim(const char *path)
+{
+    struct evc_store *store;
+    int r = evc_store_create_remote(path, &store);
+
+    if (r < 0)
+        return r;
+    r = evc_store_claim(store);
+    evc_store_destroy(store);
+    return r;
+}
+
+void evc_world_release(const char *path, evc_domid id)
+{
+    static const char *const homes[] = {
+        "/local/domain/0/backend/console/%u",
+        "/local/domain/0/backend/vbd/%u",
+        "/local/domain/%u",
+    };
+    struct evc_store *store;
+    char name[64], *vm;
+
+    if (evc_store_create_remote(path, &store) < 0)
+        return;
+    snprintf(name, sizeof(name), "/local/domain/%u/vm", id);
+    vm = evc_store_get(store, name);
+    if (vm != NULL && strncmp(vm, "/vm/", 4) == 0)
+        evc_store_remove(store, vm);
+    free(vm);
+    for (size_t i = 0; i < sizeof(homes) / sizeof(*homes); i++) {
+        snprintf(name, sizeof(name), homes[i], id);
+        evc_store_remove(store, name);
+    }
+    evc_store_destroy(store);
+}
+
 /* ---- writing -------------------------------------------------------------------- */
 
 /* `pattern` with D and U, as names of their own, replaced. */
@@ -169,11 +208,22 @@ static void spell(const struct filling *f, const char *pattern, char path[128])
     path[at] = '\0';
 }
 
+/* Domain 0's, of a store that was here before us. */
+static bool is_there(struct evc_store *store, const char *path)
+{
+    char *value = evc_store_get(store, path);
+
+    free(value);
+    return value != NULL;
+}
+
 static int write_line(const struct filling *f, const struct line *line)
 {
     char path[128], value[128], text[24];
 
     spell(f, line->path, path);
+    if (line->owner == DOM0 && is_there(f->backend->store, path))
+        return 0;
     if (line->value[0] == '=')
         return evc_store_set(f->backend->store, path,
                              value_of(f, line->value + 1, text),

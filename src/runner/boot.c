@@ -91,12 +91,12 @@ static pid_t start(const char *name, const struct evc_run_options *options,
     _exit((int)evc_machine_run(name, options, place));
 }
 
-static const struct evc_run_place alone = {
-    .id = 1, .in = STDIN_FILENO, .out = STDOUT_FILENO};
-
 static enum evc_run_end run_one(const char *name,
-                                const struct evc_run_options *options)
+                                const struct evc_run_options *options,
+                                const evc_domid ids[2])
 {
+    const struct evc_run_place alone = {
+        .id = ids[0], .in = STDIN_FILENO, .out = STDOUT_FILENO};
     pid_t pid = start(name, options, &alone);
 
     if (pid < 0)
@@ -116,7 +116,7 @@ struct pair {
 
 /* Nothing is typed to the peer; what it says goes where messages go. */
 static int open_pair(struct pair *pair, const struct evc_run_options *options,
-                     struct evc_pv_error *error)
+                     const evc_domid ids[2], struct evc_pv_error *error)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct evc_link *link = NULL;
@@ -137,10 +137,10 @@ static int open_pair(struct pair *pair, const struct evc_run_options *options,
         if (memory < 0)
             return memory;
         pair->place[i] = (struct evc_run_place){
-            .id = (evc_domid)(i + 1),
+            .id = ids[i],
             .link = link,
             .side = i,
-            .peer = (evc_domid)(2 - i),
+            .peer = ids[!i],
             .memory = memory,
             .in = i == 0 ? STDIN_FILENO : null,
             .out = i == 0 ? STDOUT_FILENO : STDERR_FILENO,
@@ -174,13 +174,14 @@ static enum evc_run_end wait_for_both(const char *name, pid_t first,
 }
 
 static enum evc_run_end run_two(const char *name,
-                                const struct evc_run_options *options)
+                                const struct evc_run_options *options,
+                                const evc_domid ids[2])
 {
     struct pair pair;
     struct evc_pv_error error;
     pid_t first, second;
 
-    if (open_pair(&pair, options, &error) < 0) {
+    if (open_pair(&pair, options, ids, &error) < 0) {
         fprintf(stderr, "%s: %s\n", name, error.text);
         return EVC_RUN_UNUSABLE;
     }
@@ -201,6 +202,47 @@ static enum evc_run_end run_two(const char *name,
 
 /* ---- any number ------------------------------------------------------------------ */
 
+static void release(const struct evc_run_options *options,
+                    const evc_domid ids[2], unsigned n)
+{
+    for (unsigned i = 0; options->store && i < n; i++)
+        evc_world_release(options->store, ids[i]);
+}
+
+/* 1 and 2; in a store that others use as well, those that nobody has. */
+static int claim(const struct evc_run_options *options, evc_domid ids[2],
+                 unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        int r = options->store ? evc_world_claim(options->store) : (int)i + 1;
+
+        if (r < 0) {
+            release(options, ids, i);
+            return r;
+        }
+        ids[i] = (evc_domid)r;
+    }
+    return 0;
+}
+
+static enum evc_run_end run(const char *name,
+                            const struct evc_run_options *options)
+{
+    unsigned n = options->peer_image ? 2 : 1;
+    evc_domid ids[2];
+    enum evc_run_end end;
+    int r = claim(options, ids, n);
+
+    if (r < 0) {
+        fprintf(stderr, "%s: --store: %s: %s\n", name, options->store,
+                strerror(-r));
+        return EVC_RUN_UNUSABLE;
+    }
+    end = n == 2 ? run_two(name, options, ids) : run_one(name, options, ids);
+    release(options, ids, n);
+    return end;
+}
+
 enum evc_run_end evc_run(const char *name,
                          const struct evc_run_options *options)
 {
@@ -212,7 +254,7 @@ enum evc_run_end evc_run(const char *name,
     if (r < 0)
         return cannot(name, "cannot make the terminal raw", -r);
     block(SIG_BLOCK); /* until it is known whom to pass them on to */
-    end = options->peer_image ? run_two(name, options) : run_one(name, options);
+    end = run(name, options);
     evc_terminal_restore();
     return end;
 }

@@ -258,6 +258,7 @@ static int create_backend(struct machine *machine, struct evc_pv_error *error)
         .vcpus = options->vcpus,
         .store_frame = machine->world.store_mfn,
         .console_frame = machine->world.console_mfn,
+        .store = options->store,
         .console = options->console,
         .in = machine->place->in,
         .out = machine->place->out,

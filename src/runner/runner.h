@@ -32,6 +32,7 @@ struct evc_run_options {
     enum evc_console_kind console;
     struct evc_backend_disk disks[EVC_BACKEND_DISKS];
     unsigned nr_disks;
+    const char *store; /* a xenstored's socket; or NULL: one of its own */
     bool trace;
 
     /* A second guest beside it, or NULL: domain 2, without disks. */

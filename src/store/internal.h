@@ -9,6 +9,7 @@
  *     trans.c    a tree of one's own, and its way back
  *     watch.c    who is to be told
  *     perm.c, path.c, tree.c           what they stand on
+ *     remote.c, rights.c               in their place: a tree in a xenstored
  *
  * A tree is a counted reference to its root.  Nodes that two trees share are
  * never changed: who changes one makes the path to it his own first (tree.c).
@@ -41,6 +42,8 @@ bool evc_perms_allow(const struct perms *perms, uint16_t domain, unsigned bits);
 int evc_perms_parse(struct perms *perms, const char *text, size_t size);
 /* The same, into `text`; the bytes written. PERMS_TEXT always suffice. */
 #define PERMS_TEXT (PERMS_MAX * 8u)
+/* "n0,r1" to that, into `text` of as many: its size; 0: too long. */
+size_t evc_perms_text(const char *perms, char *text);
 size_t evc_perms_print(const struct perms *perms, char *text);
 
 /* ---- paths (path.c) --------------------------------------------------------- */
@@ -121,6 +124,8 @@ int evc_view_change(const struct view *view, const struct change *change);
 
 struct watch {
     struct watch *next;
+    uint32_t id;        /* in a remote tree; 0: it is not known there */
+    bool fresh;         /* its first event is still to come from there */
     char *name, *token; /* as the domain gave them */
     char path[];        /* canonical */
 };
@@ -164,6 +169,8 @@ struct evc_store_conn {
     struct trans *transactions;
     unsigned nr_transactions;
     uint32_t last_transaction;
+    unsigned nr_nodes; /* in a remote tree: its own, or fewer; rights.c */
+    int64_t counted;   /* when they were, in seconds */
 
     struct event *events, **last_event;
     size_t unread;         /* bytes of them */
@@ -180,6 +187,7 @@ struct evc_store_conn {
 };
 
 struct evc_store {
+    struct remote *remote; /* or NULL: the tree is here */
     struct node *root;
     uint64_t now; /* counts changes */
     struct evc_store_conn *conns;
@@ -199,6 +207,8 @@ void evc_watch_remove_all(struct evc_store_conn *conn);
  */
 void evc_watch_fire(struct evc_store *store, const char *path,
                     struct node *before);
+/* Tell of what has come from a remote tree so far. */
+void evc_watch_deliver(struct evc_store *store);
 
 /* ---- transactions (trans.c) ------------------------------------------------------------- */
 
@@ -217,6 +227,8 @@ void evc_trans_end_all(struct evc_store_conn *conn);
 /* An event for the guest; lost if too many are unread, or without memory. */
 void evc_conn_event(struct evc_store_conn *conn, const char *path,
                     const char *token);
+/* The errno of a name, such as "ENOENT"; 0: there is none. */
+int evc_store_error(const char *name);
 /* Carry out conn->header and conn->payload, and reply. */
 void evc_conn_request(struct evc_store_conn *conn);
 

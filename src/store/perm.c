@@ -61,6 +61,19 @@ int evc_perms_parse(struct perms *perms, const char *text, size_t size)
     return 0;
 }
 
+size_t evc_perms_text(const char *perms, char *text)
+{
+    size_t size = strlen(perms) + 1;
+
+    if (size > PERMS_TEXT)
+        return 0;
+    memcpy(text, perms, size);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == ',')
+            *c = '\0';
+    return size;
+}
+
 size_t evc_perms_print(const struct perms *perms, char *text)
 {
     size_t size = 0;

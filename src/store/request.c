@@ -2,7 +2,7 @@
 /*
  * Requests: what each type takes, does and replies.
  */
-#include "internal.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,22 +66,30 @@ static int reply_text(struct request *q, const char *text)
     return reply(q, text, strlen(text) + 1);
 }
 
+static const struct {
+    int error;
+    const char *name;
+} error_names[] = {
+    {EACCES, "EACCES"}, {EEXIST, "EEXIST"}, {ENOENT, "ENOENT"},
+    {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"}, {ENOSYS, "ENOSYS"},
+    {EBUSY, "EBUSY"},   {EAGAIN, "EAGAIN"}, {E2BIG, "E2BIG"},
+    {EPERM, "EPERM"},   {EIO, "EIO"},       {EINVAL, "EINVAL"},
+};
+
 static const char *name_of(int error)
 {
-    static const struct {
-        int error;
-        const char *name;
-    } names[] = {
-        {EACCES, "EACCES"}, {EEXIST, "EEXIST"}, {ENOENT, "ENOENT"},
-        {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"}, {ENOSYS, "ENOSYS"},
-        {EBUSY, "EBUSY"},   {EAGAIN, "EAGAIN"}, {E2BIG, "E2BIG"},
-        {EPERM, "EPERM"},
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (names[i].error == error)
-            return names[i].name;
+    for (size_t i = 0; i < sizeof(error_names) / sizeof(*error_names); i++)
+        if (error_names[i].error == error)
+            return error_names[i].name;
     return "EINVAL";
+}
+
+int evc_store_error(const char *name)
+{
+    for (size_t i = 0; i < sizeof(error_names) / sizeof(*error_names); i++)
+        if (strcmp(error_names[i].name, name) == 0)
+            return error_names[i].error;
+    return 0;
 }
 
 /* ---- the tree ------------------------------------------------------------- */
@@ -193,6 +201,25 @@ static int do_get_perms(struct request *q)
     return reply(q, text, evc_perms_print(&node->perms, text));
 }
 
+/* The same of a remote tree; what follows the path is passed on. */
+static int look_there(struct request *q)
+{
+    const char *name = next_string(q);
+    struct evc_store_conn *conn = q->conn;
+    enum evc_xs_type type = conn->header.type;
+    char path[PATH_ROOM];
+    int r;
+
+    if (name == NULL || (type != EVC_XS_DIRECTORY_PART && !is_at_end(q)) ||
+        evc_path_canonical(name, conn->domain, path) < 0)
+        return -EINVAL;
+    r = rights_look(conn, q->trans, type, path, q->text + q->at,
+                    q->size - q->at);
+    if (r < 0)
+        return r;
+    return reply(q, conn->store->remote->answer, conn->store->remote->size);
+}
+
 /* ---- changes -------------------------------------------------------------- */
 
 static int change_in(struct trans *trans, const struct view *view,
@@ -224,6 +251,16 @@ static int change_at_once(struct evc_store *store, const struct view *view,
     return r;
 }
 
+/* Its events come before the reply. */
+static int change_there(struct evc_store_conn *conn, struct trans *trans,
+                        const struct change *change)
+{
+    int r = rights_change(conn, trans, change);
+
+    evc_watch_deliver(conn->store);
+    return r;
+}
+
 static int do_change(struct request *q, enum change_kind kind, const char *name)
 {
     struct view view = view_of(q);
@@ -234,7 +271,9 @@ static int do_change(struct request *q, enum change_kind kind, const char *name)
     if (name == NULL || evc_path_canonical(name, q->conn->domain, path) < 0)
         return -EINVAL;
     q->conn->store->now++;
-    if (q->trans != NULL)
+    if (q->conn->store->remote != NULL)
+        r = change_there(q->conn, q->trans, &change);
+    else if (q->trans != NULL)
         r = change_in(q->trans, &view, &change);
     else
         r = change_at_once(q->conn->store, &view, &change);
@@ -318,10 +357,21 @@ static int do_end(struct request *q)
     if (q->trans == NULL)
         return -ENOENT;
     r = evc_trans_end(q->conn, q->trans, *how == 'T');
+    if (q->conn->store->remote != NULL)
+        evc_watch_deliver(q->conn->store);
     return r < 0 ? r : reply_text(q, "OK");
 }
 
 /* ---- domains -------------------------------------------------------------- */
+
+/* Where others have domains too, those have a home. */
+static bool has_home(struct remote *remote, uint16_t domain)
+{
+    char home[32];
+
+    sprintf(home, "/local/domain/%u", domain);
+    return remote_ask_about(remote, EVC_XS_GET_PERMS, 0, home, NULL) == 0;
+}
 
 static bool is_known(const struct evc_store *store, uint16_t domain)
 {
@@ -329,7 +379,8 @@ static bool is_known(const struct evc_store *store, uint16_t domain)
 
     while (c != NULL && c->domain != domain)
         c = c->next;
-    return c != NULL || domain == 0;
+    return c != NULL || domain == 0 ||
+           (store->remote != NULL && has_home(store->remote, domain));
 }
 
 static int do_domain_path(struct request *q)
@@ -408,6 +459,13 @@ static int (*const does[])(struct request *) = {
     [EVC_XS_DIRECTORY_PART] = do_directory_part,
 };
 
+/* READ, DIRECTORY, GET_PERMS, DIRECTORY_PART. */
+static bool only_looks(uint32_t type)
+{
+    return type == EVC_XS_READ || type == EVC_XS_DIRECTORY ||
+           type == EVC_XS_GET_PERMS || type == EVC_XS_DIRECTORY_PART;
+}
+
 static int carry_out(struct request *q)
 {
     const struct evc_xs_header *header = &q->conn->header;
@@ -420,6 +478,8 @@ static int carry_out(struct request *q)
         if (q->trans == NULL)
             return -ENOENT;
     }
+    if (q->conn->store->remote != NULL && only_looks(header->type))
+        return look_there(q);
     return does[header->type](q);
 }
 

@@ -4,9 +4,11 @@
  */
 #include "store.h"
 
-#include "internal.h"
+#include "remote.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +29,25 @@ int evc_store_create(struct evc_store **out)
     return 0;
 }
 
+int evc_store_create_remote(const char *path, struct evc_store **out)
+{
+    struct evc_store *store = calloc(1, sizeof(*store));
+    int r = store != NULL ? remote_open(path, &store->remote) : -ENOMEM;
+
+    if (r < 0)
+        free(store);
+    else
+        *out = store;
+    return r;
+}
+
 void evc_store_destroy(struct evc_store *store)
 {
     if (store == NULL)
         return;
     while (store->conns != NULL)
         evc_store_disconnect(store->conns);
+    remote_close(store->remote);
     evc_node_put(store->root);
     free(store);
 }
@@ -40,8 +55,42 @@ void evc_store_destroy(struct evc_store *store)
 void evc_store_listen(struct evc_store *store,
                       struct evc_store_listener *listener)
 {
+    char token[16];
+
     listener->next = store->listeners;
     store->listeners = listener;
+    if (store->remote == NULL)
+        return;
+    listener->id = ++store->remote->last_watch;
+    sprintf(token, "L%" PRIu32, listener->id);
+    (void)remote_ask_about(store->remote, EVC_XS_WATCH, 0, listener->path,
+                           token);
+}
+
+/* ---- a remote tree --------------------------------------------------------- */
+
+int evc_store_fd(const struct evc_store *store)
+{
+    return store->remote != NULL ? store->remote->fd : -1;
+}
+
+void evc_store_on_events(struct evc_store *store, void (*ready)(void *data),
+                         void *data)
+{
+    store->remote->ready = ready;
+    store->remote->data = data;
+}
+
+bool evc_store_serve(struct evc_store *store)
+{
+    remote_take(store->remote);
+    evc_watch_deliver(store);
+    return !store->remote->gone;
+}
+
+int evc_store_claim(struct evc_store *store)
+{
+    return remote_claim(store->remote);
 }
 
 /* ---- reading and writing -------------------------------------------------- */
@@ -59,14 +108,10 @@ static int set_perms(struct evc_store *store, const char *path,
                      const char *perms)
 {
     char text[PERMS_TEXT];
-    size_t size = strlen(perms) + 1;
+    size_t size = evc_perms_text(perms, text);
 
-    if (size > sizeof(text))
+    if (size == 0)
         return -EINVAL;
-    memcpy(text, perms, size);
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == ',')
-            *c = '\0';
     return change(store, CHANGE_PERMS, path, text, size);
 }
 
@@ -99,6 +144,8 @@ int evc_store_set(struct evc_store *store, const char *path, const char *value,
     char canonical[PATH_ROOM];
     int r = evc_path_canonical(path, 0, canonical);
 
+    if (r == 0 && store->remote != NULL)
+        return remote_set(store->remote, canonical, value, perms);
     if (r == 0 && perms != NULL)
         r = make_all(store, canonical, perms);
     if (r == 0)
@@ -110,9 +157,12 @@ int evc_store_set(struct evc_store *store, const char *path, const char *value,
 
 char *evc_store_get(struct evc_store *store, const char *path)
 {
-    const struct node *node = evc_tree_find(store->root, path);
+    const struct node *node;
     char *value;
 
+    if (store->remote != NULL)
+        return remote_get(store->remote, path);
+    node = evc_tree_find(store->root, path);
     if (node == NULL)
         return NULL;
     value = malloc(node->size + 1u);
@@ -126,8 +176,13 @@ char *evc_store_get(struct evc_store *store, const char *path)
 
 void evc_store_remove(struct evc_store *store, const char *path)
 {
-    struct node *before = evc_node_get(store->root);
+    struct node *before;
 
+    if (store->remote != NULL) {
+        (void)remote_ask_about(store->remote, EVC_XS_RM, 0, path, NULL);
+        return;
+    }
+    before = evc_node_get(store->root);
     if (change(store, CHANGE_RM, path, "", 0) == 0)
         evc_watch_fire(store, path, before);
     evc_node_put(before);

@@ -34,6 +34,11 @@ struct evc_store;
 struct evc_store_conn;
 
 int evc_store_create(struct evc_store **out);
+/*
+ * One whose tree is in a xenstored, at this socket of its: see remote.h.
+ * Return: 0; a negative errno (of connect(); -EIO: it does not answer as one).
+ */
+int evc_store_create_remote(const char *path, struct evc_store **out);
 /* With its connections and listeners. */
 void evc_store_destroy(struct evc_store *store);
 
@@ -62,11 +67,27 @@ struct evc_store_listener {
     void (*changed)(void *data);
     void *data;
     const char *path;
-    struct evc_store_listener *next;
+    struct evc_store_listener *next; /* the store's, from here on */
+    uint32_t id;
 };
 
 void evc_store_listen(struct evc_store *store,
                       struct evc_store_listener *listener);
+
+/* ---- a remote tree --------------------------------------------------------- */
+
+/* Readable: evc_store_serve() is to be called; -1: the tree is here. */
+int evc_store_fd(const struct evc_store *store);
+/* So it is when `ready` was called, which must not call back into the store. */
+void evc_store_on_events(struct evc_store *store, void (*ready)(void *data),
+                         void *data);
+/* Tell of what has changed there; false: there is no store any more. */
+bool evc_store_serve(struct evc_store *store);
+/*
+ * Make the home of a domain that has none, /local/domain/ID, as its toolstack
+ * would.  Return: the id; a negative errno.
+ */
+int evc_store_claim(struct evc_store *store);
 
 /* ---- connections ---------------------------------------------------------- */
 

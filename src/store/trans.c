@@ -5,7 +5,7 @@
  * At its end everything the transaction has seen is compared with the store: if
  * nothing of it has changed since, its changes are made again, there.
  */
-#include "internal.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,18 +20,31 @@ static uint32_t free_id(struct evc_store_conn *conn)
     return conn->last_transaction;
 }
 
+static int here(struct evc_store_conn *conn, struct trans *trans)
+{
+    trans->id = free_id(conn);
+    trans->base = evc_node_get(conn->store->root);
+    trans->root = evc_node_get(conn->store->root);
+    return 0;
+}
+
 int evc_trans_start(struct evc_store_conn *conn, uint32_t *id)
 {
+    struct remote *remote = conn->store->remote;
     struct trans *trans;
+    int r;
 
     if (conn->domain != 0 && conn->nr_transactions >= EVC_STORE_TRANSACTIONS)
         return -ENOSPC;
     trans = calloc(1, sizeof(*trans));
     if (trans == NULL)
         return -ENOMEM;
-    trans->id = *id = free_id(conn);
-    trans->base = evc_node_get(conn->store->root);
-    trans->root = evc_node_get(conn->store->root);
+    r = remote != NULL ? remote_begin(remote, &trans->id) : here(conn, trans);
+    if (r < 0) {
+        free(trans);
+        return r;
+    }
+    *id = trans->id;
     trans->last = &trans->steps;
     trans->next = conn->transactions;
     conn->transactions = trans;
@@ -161,8 +174,12 @@ static void free_trans(struct trans *trans)
 int evc_trans_end(struct evc_store_conn *conn, struct trans *trans, bool commit)
 {
     struct trans **slot = &conn->transactions;
-    int r = commit ? commit_to(conn, trans) : 0;
+    int r = 0;
 
+    if (conn->store->remote != NULL)
+        r = remote_end(conn->store->remote, trans->id, commit);
+    else if (commit)
+        r = commit_to(conn, trans);
     while (*slot != trans)
         slot = &(*slot)->next;
     *slot = trans->next;

@@ -3,9 +3,11 @@
  * Watches: whoever wants to hear of a path hears of all that is below it, in
  * the words it used itself, if it may read what has changed.
  */
-#include "internal.h"
+#include "remote.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,42 @@ static struct watch *make_watch(const char *path, const char *name,
     return NULL;
 }
 
+/* ---- in a remote tree ------------------------------------------------------- */
+
+static bool is_remote(const struct evc_store_conn *conn,
+                      const struct watch *watch)
+{
+    return conn->store->remote != NULL && watch->path[0] == '/';
+}
+
+static int ask(struct evc_store_conn *conn, enum evc_xs_type type,
+               const struct watch *watch)
+{
+    char token[16];
+
+    sprintf(token, "G%" PRIu32, watch->id);
+    return remote_ask_about(conn->store->remote, type, 0, watch->path, token);
+}
+
+/* Its first event is ours, told at once: the one from there is left out. */
+static int add_remote(struct evc_store_conn *conn, struct watch *watch)
+{
+    if (!is_remote(conn, watch))
+        return 0;
+    watch->id = ++conn->store->remote->last_watch;
+    watch->fresh = true;
+    return ask(conn, EVC_XS_WATCH, watch);
+}
+
+static void remove_remote(struct evc_store_conn *conn,
+                          const struct watch *watch)
+{
+    if (is_remote(conn, watch))
+        (void)ask(conn, EVC_XS_UNWATCH, watch);
+}
+
+/* ---- adding and removing ------------------------------------------------------ */
+
 /* The newest is told last. */
 int evc_watch_add(struct evc_store_conn *conn, const char *name,
                   const char *token)
@@ -72,6 +110,12 @@ int evc_watch_add(struct evc_store_conn *conn, const char *name,
     *slot = make_watch(path, name, token);
     if (*slot == NULL)
         return -ENOMEM;
+    r = add_remote(conn, *slot);
+    if (r < 0) {
+        free_watch(*slot);
+        *slot = NULL;
+        return r;
+    }
     conn->nr_watches++;
     return 0;
 }
@@ -89,6 +133,7 @@ int evc_watch_remove(struct evc_store_conn *conn, const char *name,
     watch = *slot;
     if (watch == NULL)
         return -ENOENT;
+    remove_remote(conn, watch);
     *slot = watch->next;
     free_watch(watch);
     conn->nr_watches--;
@@ -101,6 +146,7 @@ void evc_watch_remove_all(struct evc_store_conn *conn)
         struct watch *watch = conn->watches;
 
         conn->watches = watch->next;
+        remove_remote(conn, watch);
         free_watch(watch);
     }
     conn->nr_watches = 0;
@@ -161,5 +207,57 @@ void evc_watch_fire(struct evc_store *store, const char *path,
         if (before != NULL)
             tell_below(conn, path, before);
         tell(conn, path, before);
+    }
+}
+
+/* ---- of a remote tree --------------------------------------------------------- */
+
+static void tell_listener(struct evc_store *store, uint32_t id)
+{
+    for (struct evc_store_listener *l = store->listeners; l; l = l->next)
+        if (l->id == id)
+            l->changed(l->data);
+}
+
+static void tell_watch(struct evc_store_conn *conn, uint32_t id,
+                       const char *path)
+{
+    struct watch *w = conn->watches;
+
+    while (w != NULL && w->id != id)
+        w = w->next;
+    if (w == NULL)
+        return;
+    if (w->fresh) {
+        w->fresh = false;
+        return;
+    }
+    if (!rights_hear(conn, path))
+        return;
+    if (w->name[0] != '/')
+        path += evc_path_home(conn->domain, path);
+    evc_conn_event(conn, path, w->token);
+}
+
+static void tell_of(struct evc_store *store, const struct remote_event *event)
+{
+    uint32_t id = (uint32_t)strtoul(event->token + 1, NULL, 10);
+
+    if (event->token[0] == 'L')
+        tell_listener(store, id);
+    for (struct evc_store_conn *c = store->conns;
+         event->token[0] == 'G' && c != NULL; c = c->next)
+        tell_watch(c, id, event->path);
+}
+
+/* Asking whether it may hear brings more of them: for another time. */
+void evc_watch_deliver(struct evc_store *store)
+{
+    struct remote_event *event;
+
+    for (unsigned n = store->remote->nr_events; n > 0; n--) {
+        event = remote_next_event(store->remote);
+        tell_of(store, event);
+        remote_free_event(event);
     }
 }

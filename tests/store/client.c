@@ -10,6 +10,7 @@ void client_init(struct client *client, struct evc_store *store,
                  uint16_t domain)
 {
     memset(client, 0, sizeof(*client));
+    client->store = store;
     assert_int_equal(
         evc_store_connect(store, domain, NULL, NULL, &client->conn), 0);
 }
@@ -53,6 +54,8 @@ static void take_messages(struct client *client, uint32_t type)
 
 void take_events(struct client *client)
 {
+    if (evc_store_fd(client->store) >= 0)
+        assert_true(evc_store_serve(client->store));
     take_messages(client, EVC_XS_ERROR);
 }
 

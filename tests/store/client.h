@@ -13,6 +13,7 @@
 #include "store.h"
 
 struct client {
+    struct evc_store *store;
     struct evc_store_conn *conn;
     uint32_t tx;                    /* of the next requests */
     char reply[EVC_XS_PAYLOAD + 2]; /* errors begin with '!' */
