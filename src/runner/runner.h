@@ -80,9 +80,11 @@ enum evc_run_end evc_machine_run(const char *name,
 
 /*
  * The guest's addresses end here, the host's begin: the program, libraries,
- * stacks.  A position-independent program never lies lower.
+ * stacks.  A position-independent program never lies lower, and libraries do
+ * not even without a limit to stacks, when Linux puts them lowest: a third of
+ * the way up.
  */
-#define EVC_RUN_HOST UINT64_C(0x100000000000)
+#define EVC_RUN_HOST UINT64_C(0x2a0000000000)
 
 /* Return: 0; -ENOTSUP, with what is missing and what to do about it. */
 int evc_run_check_host(struct evc_pv_error *error);
