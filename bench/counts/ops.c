@@ -8,10 +8,12 @@
  * nothing in it but the operation, and the guest's stores that make it possible
  * once more; a case that did something else than its name says fails.
  */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <evc/abi/event_channel.h>
 #include <evc/abi/layouts.h>
@@ -334,8 +336,24 @@ static void cycle(unsigned long turns)
     }
 }
 
+static void *idle(void *data)
+{
+    for (;;)
+        pause();
+    return data;
+}
+
+/* A C library may spare locks their locked instructions while there is none. */
+static void add_thread(void)
+{
+    pthread_t thread;
+
+    must(pthread_create(&thread, NULL, idle, NULL) == 0, "no thread");
+}
+
 static void setup_cycle(unsigned open)
 {
+    add_thread();
     boot();
     go_fifo(&to, MAX_PAGES);
     go_fifo(&from, MAX_PAGES);
