@@ -21,14 +21,14 @@ int evc_op_alloc_unbound(struct evc_domain *caller,
 
     if (domain == NULL)
         return -ESRCH;
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     port = evc_port_lowest(domain);
     if (port >= 0)
         r = evc_engine_policy(caller, EVC_ACTION_ALLOC_UNBOUND, domain, remote);
     if (port >= 0 && r == 0)
         evc_port_open(domain, (uint32_t)port, evc_chan(EVC_UNBOUND, remote, 0),
                       0);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     evc_domain_resolved(caller, domain);
 
     if (port < 0 || r < 0)
@@ -104,7 +104,7 @@ int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote)
 {
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (port == 0 || domain->dying)
         r = -EINVAL;
     else if (port > evc_port_limit(domain))
@@ -117,7 +117,7 @@ int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote)
         r = -EBUSY;
     if (r == 0)
         evc_port_open(domain, port, evc_chan(EVC_UNBOUND, remote, 0), 0);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -154,12 +154,12 @@ int evc_op_bind_ipi(struct evc_domain *caller, struct evtchn_bind_ipi *arg)
 
     if (arg->vcpu >= caller->vcpus)
         return -ENOENT;
-    pthread_mutex_lock(&caller->lock);
+    evc_spin_lock(&caller->lock);
     port = evc_port_lowest(caller);
     if (port >= 0)
         evc_port_open(caller, (uint32_t)port,
                       evc_chan(EVC_IPI | counted(caller), 0, 0), arg->vcpu);
-    pthread_mutex_unlock(&caller->lock);
+    evc_spin_unlock(&caller->lock);
     if (port < 0)
         return port;
     arg->port = (uint32_t)port;
@@ -192,7 +192,7 @@ int evc_op_bind_vcpu(struct evc_domain *caller,
 
     if (arg->vcpu >= caller->vcpus)
         return -ENOENT;
-    pthread_mutex_lock(&caller->lock);
+    evc_spin_lock(&caller->lock);
     bucket = evc_table_find(&caller->table, arg->port);
     if (bucket != NULL)
         chan = evc_table_chan(&caller->table, arg->port);
@@ -208,7 +208,7 @@ int evc_op_bind_vcpu(struct evc_domain *caller,
         evc_delivery_vcpu(old) != arg->vcpu)
         caller->engine->ops.pirq_affinity(caller->cookie, evc_chan_number(chan),
                                           arg->vcpu);
-    pthread_mutex_unlock(&caller->lock);
+    evc_spin_unlock(&caller->lock);
     /* A guest may now ignore the port on its old vCPU: nobody tells that one. */
     if (r == 0 && evc_delivery_vcpu(old) != arg->vcpu)
         evc_rcu_wait();

@@ -88,7 +88,7 @@ static int close_alone(struct evc_domain *domain, uint32_t port, bool host,
     uint64_t chan;
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (!may_close(domain, port, host, &chan)) {
         r = -EINVAL;
     } else if (has_peer(chan) && evc_chan_domid(chan) != domain->id) {
@@ -97,7 +97,7 @@ static int close_alone(struct evc_domain *domain, uint32_t port, bool host,
     } else {
         close_locked(domain, has_peer(chan) ? domain : NULL, port, chan);
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -170,9 +170,10 @@ void evc_ports_close(struct evc_domain *domain, bool host)
     uint32_t port = 0;
 
     do { /* a lock a port: others get their turn in between */
-        pthread_mutex_lock(&domain->lock);
+        evc_spin_give_way(&domain->lock);
+        evc_spin_lock(&domain->lock);
         port = evc_table_next(&domain->table, port);
-        pthread_mutex_unlock(&domain->lock);
+        evc_spin_unlock(&domain->lock);
         if (port != 0)
             (void)evc_port_close(domain, port, host);
     } while (port != 0);
@@ -187,11 +188,11 @@ static int reset_begin(struct evc_domain *caller, struct evc_domain *domain)
 
     if (domain != caller && evc_a32_load_sc(&domain->paused) == 0)
         return -EINVAL;
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (domain->resetting)
         r = -EBUSY;
     domain->resetting = true;
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -199,13 +200,13 @@ static int reset_finish(struct evc_domain *domain)
 {
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (domain->table.open > domain->host_ports)
         r = -EAGAIN;
     else
         evc_domain_leave_fifo(domain);
     domain->resetting = false;
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 

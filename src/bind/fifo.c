@@ -116,7 +116,7 @@ int evc_op_init_control(struct evc_domain *domain,
     if (!evc_block_fits(arg->offset))
         return -EINVAL;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     fifo = atomic_load(&domain->delivery)->fifo;
     if (domain->dying)
         r = -EINVAL;
@@ -127,7 +127,7 @@ int evc_op_init_control(struct evc_domain *domain,
     else
         r = add_block(domain, fifo, arg);
     evc_delivery_choose(atomic_load(&domain->delivery), domain->vcpus);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 
     if (r == 0)
         arg->link_bits = 17;
@@ -157,7 +157,7 @@ int evc_op_expand_array(struct evc_domain *domain,
     void *page = NULL;
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     fifo = atomic_load(&domain->delivery)->fifo;
     if (fifo == NULL)
         r = -EOPNOTSUPP;
@@ -171,7 +171,7 @@ int evc_op_expand_array(struct evc_domain *domain,
     } else if (r != -EOPNOTSUPP && r != -ENOSPC && r != -ENOMEM) {
         r = -EINVAL;
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -183,7 +183,7 @@ int evc_op_set_priority(struct evc_domain *domain,
     uint64_t chan;
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     bucket = evc_table_find(&domain->table, arg->port);
     chan = bucket ? evc_table_chan(&domain->table, arg->port) : 0;
     if (bucket == NULL)
@@ -200,7 +200,7 @@ int evc_op_set_priority(struct evc_domain *domain,
             word, evc_delivery_word(evc_delivery_vcpu(evc_a32_load_rlx(word)),
                                     arg->priority));
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -272,7 +272,7 @@ int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout)
 
     if (shape == NULL)
         return -EINVAL;
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     old = atomic_load(&domain->delivery);
     next = evc_delivery_create(domain, shape, NULL);
     if (next == NULL)
@@ -288,6 +288,6 @@ int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout)
     } else {
         free(next);
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }

@@ -88,7 +88,7 @@ int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
     host->listening = true;
     host->vcpu = vcpu;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     r = evc_port_lowest(domain);
     if (r >= 0) {
         host->port = (evc_port)r;
@@ -98,7 +98,7 @@ int evc_host_listen(struct evc_domain *domain, uint32_t vcpu, evc_domid remote,
         evc_port_open(domain, host->port,
                       evc_chan(EVC_UNBOUND | EVC_CHAN_HOST, remote, 0),
                       vcpu != EVC_NO_VCPU ? vcpu : 0);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 
     if (r < 0)
         evc_host_free(host);
@@ -118,7 +118,7 @@ int evc_host_connect(struct evc_domain *domain, evc_port port,
     if (host == NULL)
         return -ENOMEM;
     host->port = port;
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (evc_table_find(&domain->table, port) != NULL)
         chan = evc_table_chan(&domain->table, port);
     if (evc_chan_way(chan) != EVC_UNBOUND || evc_chan_domid(chan) != offered)
@@ -129,7 +129,7 @@ int evc_host_connect(struct evc_domain *domain, evc_port port,
         evc_table_set_chan(
             &domain->table, port,
             evc_chan(EVC_INTERDOMAIN | EVC_CHAN_TO_HOST, offered, 0));
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 
     if (r < 0)
         evc_host_free(host);
@@ -191,14 +191,14 @@ static void disconnect(struct evc_domain *domain, struct evc_host *host)
 {
     uint64_t chan;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (evc_a32_load_sc(&host->attached) != 0) {
         chan = evc_table_chan(&domain->table, host->port);
         evc_table_set_chan(&domain->table, host->port,
                            evc_chan(EVC_UNBOUND, evc_chan_domid(chan), 0));
         evc_host_detach(domain, host->port);
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }
 
 static void leave(struct evc_host *host)

@@ -12,14 +12,14 @@ static int bind_virq(struct evc_domain *caller, uint32_t virq, uint32_t vcpu)
     evc_a32 *bound = &caller->vcpu[vcpu].virq_port[virq];
     int port;
 
-    pthread_mutex_lock(&caller->lock);
+    evc_spin_lock(&caller->lock);
     port = evc_a32_load_rlx(bound) != 0 ? -EEXIST : evc_port_lowest(caller);
     if (port >= 0) {
         evc_port_open(caller, (uint32_t)port, evc_chan(EVC_VIRQ, 0, virq),
                       vcpu);
         evc_a32_store_sc(bound, (uint32_t)port);
     }
-    pthread_mutex_unlock(&caller->lock);
+    evc_spin_unlock(&caller->lock);
     return port;
 }
 
@@ -120,7 +120,7 @@ int evc_op_bind_pirq(struct evc_domain *caller, struct evtchn_bind_pirq *arg)
 
     if (pirq >= caller->nr_pirqs)
         return -EINVAL;
-    pthread_mutex_lock(&caller->lock);
+    evc_spin_lock(&caller->lock);
     port = 0;
     r = evc_engine_policy(caller, EVC_ACTION_BIND_PIRQ, caller, pirq);
     if (r == 0 && evc_a32_load_rlx(&caller->pirq_port[pirq]) != 0)
@@ -136,7 +136,7 @@ int evc_op_bind_pirq(struct evc_domain *caller, struct evtchn_bind_pirq *arg)
         evc_port_open(caller, (uint32_t)port, evc_chan(EVC_PIRQ, 0, pirq), 0);
         evc_a32_store_sc(&caller->pirq_port[pirq], (uint32_t)port);
     }
-    pthread_mutex_unlock(&caller->lock);
+    evc_spin_unlock(&caller->lock);
     if (r < 0)
         return r;
     arg->port = (uint32_t)port;

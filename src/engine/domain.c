@@ -37,8 +37,7 @@ static void domain_free(struct evc_domain *domain)
     evc_table_finish(&domain->table);
     free(atomic_load(&domain->delivery));
     free(domain->pirq_port);
-    pthread_cond_destroy(&domain->idle);
-    pthread_mutex_destroy(&domain->lock);
+    evc_sleeper_finish(&domain->idle);
     free(domain);
 }
 
@@ -75,6 +74,10 @@ static struct evc_domain *domain_alloc(struct evc_engine *engine,
 
     if (domain == NULL)
         return NULL;
+    if (evc_sleeper_init(&domain->idle) < 0) {
+        free(domain);
+        return NULL;
+    }
     domain->engine = engine;
     domain->cookie = config->cookie;
     domain->id = config->id;
@@ -86,8 +89,6 @@ static struct evc_domain *domain_alloc(struct evc_engine *engine,
     evc_a32_store_rlx(&domain->paused, !!(config->flags & EVC_DOMAIN_PAUSED));
     evc_a32_store_rlx(&domain->target, EVC_NO_DOMAIN);
     evc_a32_store_rlx(&domain->refs, 1);
-    pthread_mutex_init(&domain->lock, NULL);
-    pthread_cond_init(&domain->idle, NULL);
     return domain;
 }
 
@@ -160,10 +161,10 @@ void evc_domain_kill(struct evc_domain *domain)
 {
     bool first;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     first = !domain->dying;
     domain->dying = true;
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     if (!first)
         return;
 
@@ -176,11 +177,18 @@ void evc_domain_kill(struct evc_domain *domain)
 
 static void await_last_user(struct evc_domain *domain)
 {
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     (void)evc_a32_sub_sc(&domain->refs, 1);
+    evc_spin_unlock(&domain->lock);
     while (evc_a32_load_sc(&domain->refs) != 0)
-        pthread_cond_wait(&domain->idle, &domain->lock);
-    pthread_mutex_unlock(&domain->lock);
+        evc_sleeper_sleep(&domain->idle, 0);
+}
+
+/* Nobody finds it any more; who has its lock still, lets go of it. */
+static void await_last_holder(struct evc_domain *domain)
+{
+    evc_spin_lock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }
 
 void evc_domain_destroy(struct evc_domain *domain)
@@ -200,6 +208,7 @@ void evc_domain_destroy(struct evc_domain *domain)
     await_last_user(domain);
     evc_timers_forget(domain); /* one may have been set while it was dying */
     evc_rcu_wait();            /* who found it, but got no reference any more */
+    await_last_holder(domain);
     evc_domain_leave_fifo(domain);
     domain_free(domain);
     evc_raise_global_virq(engine, VIRQ_DOM_EXC);

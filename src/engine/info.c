@@ -103,13 +103,13 @@ static int status_locked(struct evc_domain *caller, evc_domid id,
 
     if (domain == NULL)
         return -ESRCH;
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     r = status_begin(caller, domain, arg);
     if (r == 0) {
         chan = look(&domain->table, arg->port, &vcpu);
         r = tell(caller, arg, chan, vcpu);
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     evc_domain_put(domain);
     return r;
 }
@@ -192,12 +192,12 @@ int evc_port_info(struct evc_domain *domain, evc_port port,
 {
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (evc_table_find(&domain->table, port) == NULL)
         r = -EINVAL;
     else
         describe(domain, port, out);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -205,12 +205,12 @@ evc_port evc_port_next(struct evc_domain *domain, evc_port after)
 {
     evc_port port = after;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     do /* busy ports are used, but closed */
         port = port < EVC_PORTS_MAX ? evc_table_next(&domain->table, port) : 0;
     while (port != 0 &&
            evc_chan_kind(evc_table_chan(&domain->table, port)) <= EVC_RESERVED);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return port;
 }
 
@@ -219,7 +219,7 @@ void evc_domain_info(struct evc_domain *domain, struct evc_domain_info *out)
     const struct evc_delivery *to;
     uint32_t shut_down = evc_a32_load_sc(&domain->shut_down);
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     to = atomic_load(&domain->delivery);
     *out = (struct evc_domain_info){
         .id = domain->id,
@@ -236,5 +236,5 @@ void evc_domain_info(struct evc_domain *domain, struct evc_domain_info *out)
         .shutdown_reason = shut_down != 0 ? shut_down - 1 : 0,
         .fifo_pages = to->fifo != NULL ? to->fifo->pages : 0,
     };
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }

@@ -185,7 +185,7 @@ int evc_domain_save(struct evc_domain *domain, void *buffer, size_t size)
     const struct evc_delivery *to;
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     to = atomic_load(&domain->delivery);
     if (domain->dying) {
         r = -EINVAL;
@@ -198,7 +198,7 @@ int evc_domain_save(struct evc_domain *domain, void *buffer, size_t size)
             put_vcpu(&out, &domain->vcpu[v], to);
         (void)records(domain, &out);
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     if (r < 0)
         return r;
     return buffer == NULL || out.n <= size ? (int)out.n : -ENOSPC;

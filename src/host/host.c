@@ -35,17 +35,46 @@ static inline void relax(void)
 #endif
 }
 
+#define YIELD_EVERY 64u   /* turns */
+#define SLEEP_AFTER 1024u /* turns: some 50 µs, and sixteen times the others' */
+#define SLEEP_MAX   1000000u
+
+static void nap(unsigned turn)
+{
+    const struct timespec ns = {.tv_nsec = turn < SLEEP_MAX / 50 ? turn * 50
+                                                                 : SLEEP_MAX};
+
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &ns, NULL);
+}
+
+void evc_spin_pause(unsigned turn)
+{
+    if (turn % YIELD_EVERY != YIELD_EVERY - 1)
+        relax();
+    else if (turn < SLEEP_AFTER)
+        sched_yield();
+    else
+        nap(turn);
+}
+
 void evc_spin_wait(evc_spin *spin)
 {
-    for (unsigned turn = 1;; turn++) {
+    for (unsigned turn = 0;; turn++) {
         if (evc_a32_load_rlx(&spin->taken) == 0 &&
             evc_a32_swap_acq(&spin->taken, 1) == 0) /* L1, pairs with L2 */
             return;
-        if (turn % 64 != 0)
-            relax();
-        else
-            sched_yield();
+        evc_a32_store_rlx(&spin->wanted, 1);
+        evc_spin_pause(turn);
     }
+}
+
+void evc_spin_give_way(evc_spin *spin)
+{
+    if (evc_a32_load_rlx(&spin->wanted) == 0)
+        return;
+    evc_a32_store_rlx(&spin->wanted, 0);
+    for (unsigned turn = 0; turn < YIELD_EVERY; turn++)
+        evc_spin_pause(turn);
 }
 
 /* ---- sleeping ----------------------------------------------------------- */

@@ -157,7 +157,7 @@ int evc_port_counts(struct evc_domain *domain, evc_port port,
     struct evc_bucket *bucket;
     int r = 0;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     bucket = evc_table_find(&domain->table, port);
     if (bucket == NULL)
         r = -EINVAL;
@@ -165,7 +165,7 @@ int evc_port_counts(struct evc_domain *domain, evc_port port,
         r = -ENODATA;
     else
         *out = sum(bucket, port, false);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -234,12 +234,12 @@ int evc_peer_counts(struct evc_domain *domain, evc_domid peer,
 {
     int r = -ENODATA;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (evc_is_counting(domain)) {
         *out = counts_of(domain, peer);
         r = 0;
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return r;
 }
 
@@ -361,9 +361,10 @@ static void flag_all(struct evc_domain *domain, bool on)
     uint32_t port = 0;
 
     do {
-        pthread_mutex_lock(&domain->lock);
+        evc_spin_give_way(&domain->lock);
+        evc_spin_lock(&domain->lock);
         port = evc_table_next(&domain->table, port);
-        pthread_mutex_unlock(&domain->lock);
+        evc_spin_unlock(&domain->lock);
         if (port != 0)
             flag_port(domain, port, on);
     } while (port != 0);
@@ -374,9 +375,9 @@ static void stop(struct evc_domain *domain)
     evc_a32_store_sc(&domain->counting, 0);
     flag_all(domain, false);
     evc_rcu_wait(); /* senders that are still adding */
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     forget_all(domain);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }
 
 int evc_counting(struct evc_domain *domain, bool on)
@@ -387,13 +388,13 @@ int evc_counting(struct evc_domain *domain, bool on)
     if (evc_is_counting(domain))
         stop(domain);
     if (on) {
-        pthread_mutex_lock(&domain->lock);
+        evc_spin_lock(&domain->lock);
         r = prepare_all(domain);
         if (r == 0)
             evc_a32_store_sc(&domain->counting, 1);
         else
             forget_all(domain);
-        pthread_mutex_unlock(&domain->lock);
+        evc_spin_unlock(&domain->lock);
         if (r == 0)
             flag_all(domain, true);
     }

@@ -35,10 +35,10 @@ struct evc_domain *evc_domain_get(struct evc_engine *engine, evc_domid id)
  */
 static void put_last(struct evc_domain *domain)
 {
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     if (evc_a32_sub_sc(&domain->refs, 1) == 1)
-        pthread_cond_broadcast(&domain->idle);
-    pthread_mutex_unlock(&domain->lock);
+        evc_sleeper_wake(&domain->idle);
+    evc_spin_unlock(&domain->lock);
 }
 
 void evc_domain_put(struct evc_domain *domain)
@@ -94,9 +94,9 @@ bool evc_domain_is_dying(struct evc_domain *domain)
 {
     bool dying;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     dying = domain->dying;
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     return dying;
 }
 
@@ -104,16 +104,16 @@ bool evc_domain_is_dying(struct evc_domain *domain)
 
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b)
 {
-    pthread_mutex_lock(a->id <= b->id ? &a->lock : &b->lock);
+    evc_spin_lock(a->id <= b->id ? &a->lock : &b->lock);
     if (a != b)
-        pthread_mutex_lock(a->id <= b->id ? &b->lock : &a->lock);
+        evc_spin_lock(a->id <= b->id ? &b->lock : &a->lock);
 }
 
 void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b)
 {
-    pthread_mutex_unlock(&a->lock);
+    evc_spin_unlock(&a->lock);
     if (a != b)
-        pthread_mutex_unlock(&b->lock);
+        evc_spin_unlock(&b->lock);
 }
 
 /* ---- asking the embedder ------------------------------------------------ */

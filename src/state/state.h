@@ -91,8 +91,7 @@ struct evc_domain {
     evc_a32 pollers;                              /* of them, those in poll */
 
     /* For binders: */
-    pthread_mutex_t lock __attribute__((aligned(64)));
-    pthread_cond_t idle; /* refs went to 0 */
+    evc_spin lock __attribute__((aligned(64)));
     evc_a32 refs;
     uint32_t max_port, nr_pirqs;
     bool privileged;
@@ -107,6 +106,7 @@ struct evc_domain {
     evc_a32 *pirq_port;          /* [nr_pirqs], 0: not bound */
     evc_a32 counting;            /* count.c: 1 while on */
     struct evc_peer_total *peers;
+    struct evc_sleeper idle; /* refs went to 0 */
 };
 
 struct evc_engine {

@@ -46,9 +46,9 @@ void evc_vcpu_update_time(struct evc_domain *domain, uint32_t vcpu)
 {
     if (vcpu >= domain->vcpus)
         return;
-    pthread_mutex_lock(&domain->lock); /* one writer of a version at a time */
+    evc_spin_lock(&domain->lock); /* one writer of a version at a time */
     evc_time_write(&domain->vcpu[vcpu]);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }
 
 void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns)
@@ -59,7 +59,7 @@ void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns)
     evc_a32 *version;
     uint32_t odd;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     shape = atomic_load(&domain->delivery)->shape;
     version = (evc_a32 *)(void *)(page + shape->wallclock);
     odd = version_odd(version);
@@ -69,5 +69,5 @@ void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns)
         evc_a32_store_rlx((evc_a32 *)(void *)(page + shape->wc_sec_hi),
                           (uint32_t)(sec >> 32));
     evc_a32_store_rel(version, odd + 1);
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
 }

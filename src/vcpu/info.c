@@ -151,7 +151,7 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
     void *page = NULL;
     int r;
 
-    pthread_mutex_lock(&domain->lock);
+    evc_spin_lock(&domain->lock);
     shape = atomic_load(&domain->delivery)->shape;
     r = check_place(vcpu, self, shape, offset);
     if (r == 0)
@@ -161,7 +161,7 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
         vcpu->info_page = page;
         vcpu->info_gfn = gfn;
     }
-    pthread_mutex_unlock(&domain->lock);
+    evc_spin_unlock(&domain->lock);
     if (r == 0)
         evc_vcpu_kick(domain, vcpu->id);
     return r;
