@@ -24,6 +24,12 @@ typedef struct {
 void evc_spin_wait(evc_spin *spin);
 /* A turn of a loop that waits like that; its turns are counted from 0. */
 void evc_spin_pause(unsigned turn);
+/* Say that somebody waits. */
+static inline void evc_spin_want(evc_spin *spin)
+{
+    evc_a32_store_rlx(&spin->wanted, 1);
+}
+
 /* Nobody is owed a turn; but who takes a lock over and over lets others in. */
 void evc_spin_give_way(evc_spin *spin);
 

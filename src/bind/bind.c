@@ -11,56 +11,56 @@ static unsigned counted(const struct evc_domain *target)
     return evc_is_counting(target) ? EVC_CHAN_COUNTED : 0;
 }
 
+/* The domain that an id means, locked. */
+static inline struct evc_domain *lock_named(struct evc_domain *caller,
+                                            evc_domid id)
+{
+    if (id != DOMID_SELF && id != caller->id)
+        return evc_domain_lock(caller->engine, id);
+    evc_spin_lock(&caller->lock);
+    return caller;
+}
+
 int evc_op_alloc_unbound(struct evc_domain *caller,
                          struct evtchn_alloc_unbound *arg)
 {
-    struct evc_domain *domain = evc_domain_resolve(caller, arg->dom);
+    struct evc_domain *domain = lock_named(caller, arg->dom);
     evc_domid remote =
         arg->remote_dom == DOMID_SELF ? caller->id : arg->remote_dom;
-    int port, r = 0;
+    int port, r;
 
     if (domain == NULL)
         return -ESRCH;
-    evc_spin_lock(&domain->lock);
     port = evc_port_lowest(domain);
-    if (port >= 0)
-        r = evc_engine_policy(caller, EVC_ACTION_ALLOC_UNBOUND, domain, remote);
-    if (port >= 0 && r == 0)
+    r = port < 0 ? port
+                 : evc_engine_policy(caller, EVC_ACTION_ALLOC_UNBOUND, domain,
+                                     remote);
+    if (r == 0) {
         evc_port_open(domain, (uint32_t)port, evc_chan(EVC_UNBOUND, remote, 0),
                       0);
+        arg->port = (uint32_t)port;
+    }
     evc_spin_unlock(&domain->lock);
-    evc_domain_resolved(caller, domain);
-
-    if (port < 0 || r < 0)
-        return port < 0 ? port : r;
-    arg->port = (uint32_t)port;
-    return 0;
+    return r;
 }
 
 /* ---- bind_interdomain --------------------------------------------------- */
 
-/* Is this port waiting for `id` to bind to it? */
-static bool is_offered(const struct evc_domain *domain, uint32_t port,
-                       evc_domid id)
+/* Does this channel wait for `id` to bind to it? */
+static inline bool is_for(uint64_t chan, evc_domid id)
 {
-    uint64_t chan;
-
-    if (evc_table_find(&domain->table, port) == NULL)
-        return false;
-    chan = evc_table_chan(&domain->table, port);
     return evc_chan_kind(chan) == EVC_UNBOUND && evc_chan_domid(chan) == id;
 }
 
-/* Both locks are held, all is checked: join the two. */
-static void join(struct evc_domain *local, uint32_t lport,
-                 struct evc_domain *remote, uint32_t rport)
+/* Both locks are held, all is checked: join the two. `offer` is rport's. */
+static inline void join(struct evc_domain *local, uint32_t lport,
+                        struct evc_domain *remote, uint32_t rport,
+                        uint64_t offer)
 {
-    unsigned host = evc_table_chan(&remote->table, rport) & EVC_CHAN_HOST;
-    unsigned lway = EVC_INTERDOMAIN;
-    unsigned rway = EVC_INTERDOMAIN | host;
+    unsigned lway = EVC_INTERDOMAIN, rway = EVC_INTERDOMAIN;
 
-    if (host)
-        lway |= EVC_CHAN_TO_XEN;
+    if (offer & EVC_CHAN_HOST)
+        lway |= EVC_CHAN_TO_XEN, rway |= EVC_CHAN_HOST;
     else
         lway |= counted(remote), rway |= counted(local);
     evc_port_open(local, lport, evc_chan(lway, remote->id, rport), 0);
@@ -70,31 +70,31 @@ static void join(struct evc_domain *local, uint32_t lport,
 int evc_op_bind_interdomain(struct evc_domain *caller,
                             struct evtchn_bind_interdomain *arg)
 {
-    struct evc_domain *remote = evc_domain_resolve(caller, arg->remote_dom);
-    int port, r = 0;
+    struct evc_domain *remote = evc_domain_lock_with(caller, arg->remote_dom);
+    uint32_t rport = arg->remote_port;
+    uint64_t offer;
+    int port, r;
 
     if (remote == NULL)
         return -ESRCH;
-    evc_domain_lock_two(caller, remote);
+    offer = evc_table_look(&remote->table, rport);
     port = evc_port_lowest(caller);
     if (port < 0)
         r = port;
-    else if (!is_offered(remote, arg->remote_port, caller->id))
+    else if (!is_for(offer, caller->id))
         r = -EINVAL;
     else
         r = evc_engine_policy(caller, EVC_ACTION_BIND_INTERDOMAIN, remote,
-                              arg->remote_port);
+                              rport);
     if (r == 0) {
         evc_change_begin(caller, remote);
-        join(caller, (uint32_t)port, remote, arg->remote_port);
+        join(caller, (uint32_t)port, remote, rport, offer);
         /* It may have been sent to before: let the binder look. */
         (void)evc_domain_post(caller, (uint32_t)port);
         evc_change_end(caller, remote);
+        arg->local_port = (uint32_t)port;
     }
     evc_domain_unlock_two(caller, remote);
-    evc_domain_resolved(caller, remote);
-    if (r == 0)
-        arg->local_port = (uint32_t)port;
     return r;
 }
 
@@ -124,13 +124,14 @@ int evc_bind_static(struct evc_domain *domain, evc_port port, evc_domid remote)
 int evc_connect_static(struct evc_domain *a, evc_port port_a,
                        struct evc_domain *b, evc_port port_b)
 {
+    uint64_t chan_a, chan_b;
     int r = 0;
 
     evc_domain_lock_two(a, b);
-    if (!is_offered(a, port_a, b->id) || !is_offered(b, port_b, a->id) ||
-        (evc_table_chan(&a->table, port_a) & EVC_CHAN_HOST) ||
-        (evc_table_chan(&b->table, port_b) & EVC_CHAN_HOST) ||
-        (a == b && port_a == port_b))
+    chan_a = evc_table_look(&a->table, port_a);
+    chan_b = evc_table_look(&b->table, port_b);
+    if (!is_for(chan_a, b->id) || !is_for(chan_b, a->id) ||
+        ((chan_a | chan_b) & EVC_CHAN_HOST) || (a == b && port_a == port_b))
         r = -EINVAL;
     if (r == 0) {
         evc_change_begin(a, b);

@@ -13,18 +13,64 @@
 #include "event.h"
 #include "vcpu.h"
 
-/* ---- one port, under the domain's lock (port.c) ------------------------- */
+/* ---- one port, under the domain's lock ---------------------------------- */
+
+/* The highest port that the domain may use now. */
+static inline uint32_t evc_port_limit(const struct evc_domain *domain)
+{
+    return evc_domain_delivery(domain)->limit;
+}
+
+/* Has its guest left the event word of this port LINKED? */
+static inline bool evc_port_linked(const void *domain, uint32_t port)
+{
+    return evc_post_is_linked(evc_domain_delivery(domain), port);
+}
 
 /* The lowest port that may be used, not taken. -EINVAL, -ENOSPC, -ENOMEM. */
-int evc_port_lowest(struct evc_domain *domain);
+static inline int evc_port_lowest(struct evc_domain *domain)
+{
+    if (domain->dying)
+        return -EINVAL;
+    return evc_table_lowest(&domain->table, evc_port_limit(domain),
+                            evc_port_linked, domain);
+}
+
 /* Take it: everything about it is default but its channel and its vCPU. */
-void evc_port_open(struct evc_domain *domain, uint32_t port, uint64_t chan,
-                   unsigned vcpu);
-/* Free it again. */
-void evc_port_free(struct evc_domain *domain, uint32_t port);
-bool evc_port_linked(const void *domain, uint32_t port);
-/* The highest port that the domain may use now. */
-uint32_t evc_port_limit(const struct evc_domain *domain);
+static inline void evc_port_open(struct evc_domain *domain, uint32_t port,
+                                 uint64_t chan, unsigned vcpu)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+
+    evc_table_take(&domain->table, port);
+    /* Relaxed: C1 publishes it. */
+    evc_a32_store_rlx(&bucket->delivery[port % 64],
+                      evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
+    if (chan & EVC_CHAN_HOST)
+        domain->host_ports++;
+    if (evc_is_counting(domain)) /* without memory it goes uncounted */
+        (void)evc_count_prepare(bucket);
+    evc_bucket_set_chan(bucket, port, chan); /* C1, pairs with C2 */
+}
+
+/* Free it again; `chan` is what it was. */
+static inline void evc_port_free(struct evc_domain *domain, uint32_t port,
+                                 uint64_t chan)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    uint32_t delivery;
+
+    if (chan & EVC_CHAN_HOST)
+        domain->host_ports--;
+    /* X1, then X2: a sender either sees the port free or is cleared after. */
+    evc_bucket_set_chan(bucket, port, evc_chan(EVC_FREE, 0, 0));
+    evc_post_clear(evc_domain_delivery(domain), port);
+    /* The priority stays until the port is opened again, as in Xen. */
+    delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
+    evc_a32_store_rel(&bucket->delivery[port % 64],
+                      evc_delivery_word(0, evc_delivery_priority(delivery)));
+    evc_table_release(&domain->table, port);
+}
 
 /* ---- the operations (bind.c, irq.c, close.c, fifo.c) -------------------- */
 

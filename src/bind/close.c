@@ -3,8 +3,8 @@
  * Closing one port, and closing them all: close, reset, death.
  *
  * Closing one end of an interdomain channel changes two domains, so two locks
- * are taken, in the order of their ids; between letting one go and having both,
- * the port is looked at again.
+ * are taken, in the order of their ids; if the first one has to be let go of to
+ * have both, the port is looked at again.
  */
 #include "bind.h"
 
@@ -56,106 +56,75 @@ static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
     evc_count_close(domain, port, peer_id);
     if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
         evc_host_detach(domain, port);
-    evc_port_free(domain, port);
+    evc_port_free(domain, port, chan);
     if (peer != NULL)
         evc_change_end(domain, peer);
 }
 
-/* What a caller may close: open, and not the host's unless it is the host. */
-static bool may_close(struct evc_domain *domain, uint32_t port, bool host,
-                      uint64_t *chan)
+/*
+ * The channel of a port that a caller may close: open, and not the host's unless
+ * it is the host.  Else EVC_FREE.
+ */
+static inline uint64_t closable(const struct evc_domain *domain, uint32_t port,
+                                bool host)
 {
-    if (evc_table_find(&domain->table, port) == NULL)
-        return false;
-    *chan = evc_table_chan(&domain->table, port);
-    return evc_chan_kind(*chan) > EVC_RESERVED &&
-           (host || !(*chan & EVC_CHAN_HOST));
+    uint64_t chan = evc_table_look(&domain->table, port);
+
+    if (evc_chan_kind(chan) <= EVC_RESERVED)
+        return EVC_FREE;
+    return host || !(chan & EVC_CHAN_HOST) ? chan : EVC_FREE;
 }
 
 /* Does this channel have a port of another (or the same) domain behind it? */
-static bool has_peer(uint64_t chan)
+static inline bool has_peer(uint64_t chan)
 {
     return evc_chan_kind(chan) == EVC_INTERDOMAIN && !(chan & EVC_CHAN_TO_HOST);
 }
 
-/*
- * With one lock held, close what needs no other; else tell whose lock it does.
- * 0: closed; 1: a peer is in *peer, counted; -EINVAL.
- */
-static int close_alone(struct evc_domain *domain, uint32_t port, bool host,
-                       struct evc_domain **peer)
+/* One of another? It is alive, until its kill has closed this channel. */
+static inline bool is_elsewhere(const struct evc_domain *domain, uint64_t chan)
 {
-    uint64_t chan;
-    int r = 0;
+    return has_peer(chan) && evc_chan_domid(chan) != domain->id;
+}
 
-    evc_spin_lock(&domain->lock);
-    if (!may_close(domain, port, host, &chan)) {
-        r = -EINVAL;
-    } else if (has_peer(chan) && evc_chan_domid(chan) != domain->id) {
-        *peer = evc_domain_get(domain->engine, evc_chan_domid(chan));
-        r = 1;
-    } else {
-        close_locked(domain, has_peer(chan) ? domain : NULL, port, chan);
+/*
+ * Lock the other domain too, where there is one.  If our own lock has to be let
+ * go of for that, the channel is looked at again, with both: what counts is the
+ * one that it has then.  One whose peers keep binding and closing it is looked
+ * at as often.
+ */
+static inline uint64_t lock_peer(struct evc_domain *domain, uint32_t port,
+                                 bool host, struct evc_domain **held)
+{
+    uint64_t chan = closable(domain, port, host);
+
+    while (is_elsewhere(domain, chan) &&
+           (*held == NULL || (*held)->id != evc_chan_domid(chan))) {
+        if (*held != NULL)
+            evc_spin_unlock(&(*held)->lock);
+        if (evc_domain_lock_also(domain, evc_chan_domid(chan), held))
+            break;
+        chan = closable(domain, port, host);
     }
-    evc_spin_unlock(&domain->lock);
-    return r;
-}
-
-/*
- * With both locks: close, if the peer is still the one, or gone by itself: one
- * that keeps binding and closing must not keep us from it.  True: done.
- */
-static bool close_with(struct evc_domain *domain, uint32_t port, bool host,
-                       struct evc_domain *peer, int *r)
-{
-    uint64_t chan;
-    bool done = true;
-
-    evc_domain_lock_two(domain, peer);
-    *r = 0;
-    if (!may_close(domain, port, host, &chan))
-        *r = -EINVAL;
-    else if (!has_peer(chan))
-        close_locked(domain, NULL, port, chan);
-    else if (evc_chan_domid(chan) == peer->id)
-        close_locked(domain, peer, port, chan);
-    else
-        done = false;
-    evc_domain_unlock_two(domain, peer);
-    return done;
-}
-
-/*
- * The other domain that a port's channel leads to just now, counted, or NULL.
- * No lock is held: close_with() looks again, and so does close_alone().
- */
-static struct evc_domain *guess_peer(struct evc_domain *domain, uint32_t port)
-{
-    uint64_t chan = evc_table_look(&domain->table, port);
-
-    if (!has_peer(chan) || evc_chan_domid(chan) == domain->id)
-        return NULL;
-    return evc_domain_get(domain->engine, evc_chan_domid(chan));
+    return chan;
 }
 
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host)
 {
-    for (;;) { /* each further turn means that a third one has bound to it */
-        struct evc_domain *peer = guess_peer(domain, port);
-        bool done;
-        int r = 1;
+    struct evc_domain *held = NULL;
+    uint64_t chan;
 
-        if (peer == NULL)
-            r = close_alone(domain, port, host, &peer);
-        if (r <= 0)
-            return r;
-        if (peer == NULL)
-            continue; /* it died: its kill is about to unbind us */
-        done = close_with(domain, port, host, peer, &r);
-        evc_domain_put(peer);
-        if (done)
-            return r;
-    }
+    evc_spin_lock(&domain->lock);
+    chan = lock_peer(domain, port, host, &held);
+    if (has_peer(chan))
+        close_locked(domain, is_elsewhere(domain, chan) ? held : domain, port,
+                     chan);
+    else if (chan != EVC_FREE)
+        close_locked(domain, NULL, port, chan);
+    if (held != NULL)
+        evc_spin_unlock(&held->lock);
+    evc_spin_unlock(&domain->lock);
+    return chan != EVC_FREE ? 0 : -EINVAL;
 }
 
 int evc_op_close(struct evc_domain *caller, uint32_t port)

@@ -61,8 +61,3 @@ bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port)
         return evc_twolevel_test(to, to->mask, port);
     return word_bits(to, port) >> 30 & 1;
 }
-
-bool evc_post_is_linked(const struct evc_delivery *to, uint32_t port)
-{
-    return to->fifo != NULL && (word_bits(to, port) >> 29 & 1);
-}

@@ -133,7 +133,8 @@ struct evc_delivery {
     uint8_t *pending, *mask;     /* two-level bits, in shared_info */
     struct evc_fifo *fifo;       /* NULL: two-level */
     struct evc_delivery *before; /* FIFO: two-level, which reset goes back to */
-    bool ghosts; /* xen-4.17: saved events are never forgotten */
+    bool ghosts;    /* xen-4.17: saved events are never forgotten */
+    uint32_t limit; /* for binders: the highest port that may be used */
 };
 
 /* The delivery word of an existing port. */
@@ -367,7 +368,17 @@ void evc_post_clear(const struct evc_delivery *to, uint32_t port);
 
 bool evc_post_is_pending(const struct evc_delivery *to, uint32_t port);
 bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
-bool evc_post_is_linked(const struct evc_delivery *to, uint32_t port);
+
+static inline bool evc_post_is_linked(const struct evc_delivery *to,
+                                      uint32_t port)
+{
+    const evc_a32 *word;
+
+    if (to->fifo == NULL)
+        return false;
+    word = evc_fifo_word(to->fifo, port);
+    return word != NULL && (evc_a32_load_sc(word) & EVC_FIFO_LINKED);
+}
 
 /* ---- for binders, under the domain's lock ------------------------------- */
 

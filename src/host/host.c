@@ -63,7 +63,7 @@ void evc_spin_wait(evc_spin *spin)
         if (evc_a32_load_rlx(&spin->taken) == 0 &&
             evc_a32_swap_acq(&spin->taken, 1) == 0) /* L1, pairs with L2 */
             return;
-        evc_a32_store_rlx(&spin->wanted, 1);
+        evc_spin_want(spin);
         evc_spin_pause(turn);
     }
 }

@@ -30,8 +30,9 @@
 
 #define EVC_BUCKET_PORTS  64u
 #define EVC_SHELF_BUCKETS 64u
+#define EVC_SHELF_PORTS   (EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
 #define EVC_SHELVES       32u
-#define EVC_PORTS_MAX     (EVC_SHELVES * EVC_SHELF_BUCKETS * EVC_BUCKET_PORTS)
+#define EVC_PORTS_MAX     (EVC_SHELVES * EVC_SHELF_PORTS)
 
 /* ---- the channel word --------------------------------------------------- */
 
@@ -180,12 +181,16 @@ static inline struct evc_bucket *evc_table_find(const struct evc_table *table,
     return evc_table_bucket(table, port);
 }
 
+static inline uint64_t evc_bucket_chan(const struct evc_bucket *bucket,
+                                       uint32_t port)
+{
+    return evc_a64_load_acq(&bucket->chan[port % 64]); /* C2, pairs with C1 */
+}
+
 static inline uint64_t evc_table_chan(const struct evc_table *table,
                                       uint32_t port)
 {
-    const struct evc_bucket *bucket = evc_table_bucket(table, port);
-
-    return evc_a64_load_acq(&bucket->chan[port % 64]); /* C2, pairs with C1 */
+    return evc_bucket_chan(evc_table_bucket(table, port), port);
 }
 
 /* The channel word of any number, that of a free port where there is none. */
@@ -196,12 +201,16 @@ static inline uint64_t evc_table_look(const struct evc_table *table,
                                          : EVC_FREE;
 }
 
+static inline void evc_bucket_set_chan(struct evc_bucket *bucket, uint32_t port,
+                                       uint64_t chan)
+{
+    evc_a64_store_rel(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
+}
+
 static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,
                                       uint64_t chan)
 {
-    struct evc_bucket *bucket = evc_table_bucket(table, port);
-
-    evc_a64_store_rel(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
+    evc_bucket_set_chan(evc_table_bucket(table, port), port, chan);
 }
 
 /* ---- for binders, under the domain's lock ------------------------------- */
@@ -212,17 +221,78 @@ typedef bool evc_linked_fn(const void *arg, uint32_t port);
 /* Make all ports up to and including `port` exist. 0 or -ENOMEM. */
 int evc_table_grow(struct evc_table *table, uint32_t port);
 
+/* The bits of a port's bucket in its shelf, and its own among them. */
+static inline uint64_t *evc_table_used(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
+
+    return &shelf->used[port / EVC_BUCKET_PORTS % EVC_SHELF_BUCKETS];
+}
+
+static inline uint64_t evc_table_bit(uint32_t port)
+{
+    return UINT64_C(1) << port % EVC_BUCKET_PORTS;
+}
+
+/* The lowest port without its used bit, perhaps one still to be made. */
+static inline uint32_t evc_table_lowest_free(const struct evc_table *table)
+{
+    const struct evc_shelf *shelf;
+    unsigned s, b;
+
+    if (table->full == UINT32_MAX)
+        return EVC_PORTS_MAX;
+    s = (unsigned)__builtin_ctz(~table->full);
+    shelf = table->shelf[s];
+    if (shelf == NULL)
+        return s * EVC_SHELF_PORTS;
+    b = (unsigned)__builtin_ctzll(~shelf->full);
+    return s * EVC_SHELF_PORTS + b * EVC_BUCKET_PORTS +
+           (unsigned)__builtin_ctzll(~shelf->used[b]);
+}
+
+/* The rest of the three below: busy ports, ports to be made, words full. */
+int evc_table_search(struct evc_table *table, uint32_t max_port,
+                     evc_linked_fn *linked, const void *arg);
+void evc_table_taken(struct evc_table *table, uint32_t port);
+void evc_table_unfill(struct evc_table *table, uint32_t port);
+
 /*
  * The lowest port that is free and not linked, grown if need be; it stays free
  * until evc_table_take().  -ENOSPC above `max_port`, -ENOMEM.  Of thousands of
  * busy ports not all are looked at each time.
  */
-int evc_table_lowest(struct evc_table *table, uint32_t max_port,
-                     evc_linked_fn *linked, const void *arg);
+static inline int evc_table_lowest(struct evc_table *table, uint32_t max_port,
+                                   evc_linked_fn *linked, const void *arg)
+{
+    uint32_t port = evc_table_lowest_free(table);
+
+    if (table->any_busy != 0 || port > max_port ||
+        port >= evc_a32_load_rlx(&table->valid) || linked(arg, port))
+        return evc_table_search(table, max_port, linked, arg);
+    return (int)port;
+}
 
 /* An existing free port becomes used; a used one free. */
-void evc_table_take(struct evc_table *table, uint32_t port);
-void evc_table_release(struct evc_table *table, uint32_t port);
+static inline void evc_table_take(struct evc_table *table, uint32_t port)
+{
+    uint64_t *used = evc_table_used(table, port);
+
+    *used |= evc_table_bit(port);
+    table->open++;
+    if (*used == UINT64_MAX || table->any_busy != 0)
+        evc_table_taken(table, port);
+}
+
+static inline void evc_table_release(struct evc_table *table, uint32_t port)
+{
+    uint64_t *used = evc_table_used(table, port);
+
+    if (*used == UINT64_MAX)
+        evc_table_unfill(table, port);
+    *used &= ~evc_table_bit(port);
+    table->open--;
+}
 
 /* The next used port above `after`, 0 if none. Busy ones may be among them. */
 uint32_t evc_table_next(const struct evc_table *table, uint32_t after);

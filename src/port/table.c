@@ -68,7 +68,7 @@ static int bucket_ensure(struct evc_table *table, uint32_t port)
 {
     uint32_t number = port / EVC_BUCKET_PORTS;
     struct evc_bucket **slot;
-    int r = shelf_ensure(table, port / 4096);
+    int r = shelf_ensure(table, port / EVC_SHELF_PORTS);
 
     if (r == 0)
         r = directory_ensure(table, number);
@@ -146,79 +146,68 @@ static unsigned lowest_bit(uint64_t word)
     return (unsigned)__builtin_ctzll(word);
 }
 
+/* The bucket has no free port any more. */
+static void mark_full(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
+
+    shelf->full |= UINT64_C(1) << port / 64 % 64;
+    if (~shelf->full == 0)
+        table->full |= 1u << port / EVC_SHELF_PORTS;
+}
+
+void evc_table_unfill(struct evc_table *table, uint32_t port)
+{
+    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
+
+    shelf->full &= ~(UINT64_C(1) << port / 64 % 64);
+    table->full &= ~(1u << port / EVC_SHELF_PORTS);
+}
+
 static void mark_used(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / 4096];
-    unsigned b = port / 64 % 64;
+    uint64_t *used = evc_table_used(table, port);
 
-    shelf->used[b] |= UINT64_C(1) << port % 64;
-    if (~shelf->used[b] == 0)
-        shelf->full |= UINT64_C(1) << b;
-    if (~shelf->full == 0)
-        table->full |= 1u << port / 4096;
+    *used |= evc_table_bit(port);
+    if (~*used == 0)
+        mark_full(table, port);
 }
 
 static void mark_free(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / 4096];
-    unsigned b = port / 64 % 64;
-
-    shelf->used[b] &= ~(UINT64_C(1) << port % 64);
-    shelf->full &= ~(UINT64_C(1) << b);
-    table->full &= ~(1u << port / 4096);
+    *evc_table_used(table, port) &= ~evc_table_bit(port);
+    evc_table_unfill(table, port);
 }
 
 static void mark_busy(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / 4096];
+    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
 
     mark_used(table, port);
     shelf->busy[port / 64 % 64] |= UINT64_C(1) << port % 64;
     shelf->any_busy |= UINT64_C(1) << port / 64 % 64;
-    table->any_busy |= 1u << port / 4096;
+    table->any_busy |= 1u << port / EVC_SHELF_PORTS;
 }
 
 static void clear_busy(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / 4096];
+    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
     unsigned b = port / 64 % 64;
 
     shelf->busy[b] &= ~(UINT64_C(1) << port % 64);
     if (shelf->busy[b] == 0)
         shelf->any_busy &= ~(UINT64_C(1) << b);
     if (shelf->any_busy == 0)
-        table->any_busy &= ~(1u << port / 4096);
+        table->any_busy &= ~(1u << port / EVC_SHELF_PORTS);
 }
 
-void evc_table_take(struct evc_table *table, uint32_t port)
+void evc_table_taken(struct evc_table *table, uint32_t port)
 {
     mark_used(table, port);
     clear_busy(table, port);
-    table->open++;
-}
-
-void evc_table_release(struct evc_table *table, uint32_t port)
-{
-    mark_free(table, port);
-    table->open--;
 }
 
 /* ---- searching ---------------------------------------------------------- */
-
-/* The lowest port without its used bit, perhaps one still to be made. */
-static uint32_t lowest_free(const struct evc_table *table)
-{
-    uint32_t shelves = ~table->full;
-    unsigned s, b;
-
-    if (shelves == 0)
-        return EVC_PORTS_MAX;
-    s = lowest_bit(shelves);
-    if (table->shelf[s] == NULL)
-        return s * 4096;
-    b = lowest_bit(~table->shelf[s]->full);
-    return s * 4096 + b * 64 + lowest_bit(~table->shelf[s]->used[b]);
-}
 
 /* The next busy port above `after`, 0 if none. */
 static uint32_t next_busy(const struct evc_table *table, uint32_t after)
@@ -262,7 +251,7 @@ static void revive(struct evc_table *table, evc_linked_fn *linked,
     table->looked = port;
 }
 
-int evc_table_lowest(struct evc_table *table, uint32_t max_port,
+int evc_table_search(struct evc_table *table, uint32_t max_port,
                      evc_linked_fn *linked, const void *arg)
 {
     uint32_t port;
@@ -270,7 +259,7 @@ int evc_table_lowest(struct evc_table *table, uint32_t max_port,
 
     revive(table, linked, arg);
     for (;;) { /* each turn takes one port out of the search */
-        port = lowest_free(table);
+        port = evc_table_lowest_free(table);
         if (port > max_port || port >= EVC_PORTS_MAX)
             return -ENOSPC;
         r = evc_table_grow(table, port);

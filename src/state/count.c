@@ -146,11 +146,6 @@ static struct evc_counts sum(const struct evc_bucket *bucket, uint32_t port,
                                total[4]};
 }
 
-bool evc_is_counting(const struct evc_domain *domain)
-{
-    return evc_a32_load_acq(&domain->counting) != 0;
-}
-
 int evc_port_counts(struct evc_domain *domain, evc_port port,
                     struct evc_counts *out)
 {
@@ -243,13 +238,11 @@ int evc_peer_counts(struct evc_domain *domain, evc_domid peer,
     return r;
 }
 
-void evc_count_close(struct evc_domain *domain, uint32_t port, evc_domid peer)
+void evc_count_carry(struct evc_domain *domain, uint32_t port, evc_domid peer)
 {
     struct evc_peer_total *t = domain->peers;
     struct evc_counts counts;
 
-    if (!evc_is_counting(domain))
-        return;
     counts = sum(evc_table_bucket(&domain->table, port), port, true);
     while (t != NULL && t->peer != peer)
         t = t->next;

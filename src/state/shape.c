@@ -56,6 +56,15 @@ bool evc_domain_is_wide(struct evc_domain *domain)
 
 /* ---- publishing --------------------------------------------------------- */
 
+static uint32_t limit_of(const struct evc_domain *domain,
+                         const struct evc_shape *shape,
+                         const struct evc_fifo *fifo)
+{
+    uint32_t ports = fifo != NULL ? EVC_FIFO_PORTS : shape->ports;
+
+    return domain->max_port < ports - 1 ? domain->max_port : ports - 1;
+}
+
 struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
                                          const struct evc_shape *shape,
                                          struct evc_fifo *fifo)
@@ -71,6 +80,7 @@ struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
     delivery->mask = domain->shared_info + shape->mask;
     delivery->fifo = fifo;
     delivery->ghosts = evc_is_xen_417(domain->engine);
+    delivery->limit = limit_of(domain, shape, fifo);
     evc_delivery_choose(delivery, domain->vcpus);
     return delivery;
 }

@@ -184,7 +184,44 @@ bool evc_domain_is_dying(struct evc_domain *domain);
 
 /* Lock two domains, which may be one. */
 void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b);
-void evc_domain_unlock_two(struct evc_domain *a, struct evc_domain *b);
+
+static inline void evc_domain_unlock_two(struct evc_domain *a,
+                                         struct evc_domain *b)
+{
+    evc_spin_unlock(&a->lock);
+    if (a != b)
+        evc_spin_unlock(&b->lock);
+}
+
+/*
+ * Find a domain by its id and lock it; NULL: there is none.  Under its lock it
+ * stays, without a reference: evc_domain_destroy() waits for who holds that.
+ */
+struct evc_domain *evc_domain_lock(struct evc_engine *engine, evc_domid id);
+
+/*
+ * The same, with the lock of `self` held, which is another.  False: that one
+ * had to be let go of meanwhile, and is held again.
+ */
+bool evc_domain_lock_also(struct evc_domain *self, evc_domid id,
+                          struct evc_domain **other);
+
+/*
+ * Lock `self` and the domain with an id, which may be itself, or DOMID_SELF.
+ * NULL: there is none, and nothing is locked.
+ */
+static inline struct evc_domain *evc_domain_lock_with(struct evc_domain *self,
+                                                      evc_domid id)
+{
+    struct evc_domain *other = self;
+
+    evc_spin_lock(&self->lock);
+    if (id != DOMID_SELF && id != self->id)
+        (void)evc_domain_lock_also(self, id, &other);
+    if (other == NULL)
+        evc_spin_unlock(&self->lock);
+    return other;
+}
 
 /*
  * Around what changes both ends of a channel, under both locks.  status(),
@@ -214,8 +251,20 @@ static inline bool evc_is_xen_417(const struct evc_engine *engine)
     return engine->compat == EVC_COMPAT_XEN_4_17;
 }
 
-int evc_engine_policy(struct evc_domain *caller, enum evc_action action,
-                      struct evc_domain *target, uint32_t detail);
+int evc_engine_ask(struct evc_domain *caller, enum evc_action action,
+                   struct evc_domain *target, uint32_t detail);
+
+/* May it? Where nobody is to be asked, who concerns itself alone may. */
+static inline int evc_engine_policy(struct evc_domain *caller,
+                                    enum evc_action action,
+                                    struct evc_domain *target, uint32_t detail)
+{
+    if (caller->engine->ops.policy == NULL && action != EVC_ACTION_BIND_PIRQ &&
+        (caller == target || action == EVC_ACTION_BIND_INTERDOMAIN))
+        return 0;
+    return evc_engine_ask(caller, action, target, detail);
+}
+
 void evc_engine_log(struct evc_engine *engine, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 uint64_t evc_engine_now(struct evc_engine *engine);
@@ -251,9 +300,21 @@ void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old);
 void evc_count(struct evc_domain *domain, uint32_t port, unsigned post);
 /* Counters for a bucket. 0 or -ENOMEM. */
 int evc_count_prepare(struct evc_bucket *bucket);
-/* The port changes hands: carry its counts over to its peer's total. */
-void evc_count_close(struct evc_domain *domain, uint32_t port, evc_domid peer);
 void evc_count_finish(struct evc_domain *domain);
-bool evc_is_counting(const struct evc_domain *domain);
+
+static inline bool evc_is_counting(const struct evc_domain *domain)
+{
+    return evc_a32_load_acq(&domain->counting) != 0;
+}
+
+void evc_count_carry(struct evc_domain *domain, uint32_t port, evc_domid peer);
+
+/* The port changes hands: carry its counts over to its peer's total. */
+static inline void evc_count_close(struct evc_domain *domain, uint32_t port,
+                                   evc_domid peer)
+{
+    if (evc_is_counting(domain))
+        evc_count_carry(domain, port, peer);
+}
 
 #endif /* EVC_STATE_STATE_H */
