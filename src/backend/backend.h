@@ -64,6 +64,8 @@ struct evc_backend_ops {
      */
     int (*map_peer)(void *guest, uint64_t address, uint64_t frame, bool write);
     void (*unmap_peer)(void *guest, uint64_t address);
+    /* As `frame`, of the peer's frames, as long as there is a link. */
+    void *(*peer_frame)(void *guest, uint64_t frame);
 
     /* One line, without newline, that a user should see.  Any thread. */
     void (*log)(void *guest, const char *line);
@@ -182,7 +184,8 @@ void evc_world_release(const char *store, evc_domid id);
  * @count: how many
  *
  * map_grant_ref is for frames of the peer, at addresses of the guest's; other
- * domains are GNTST_bad_domain, other ways GNTST_general_error.
+ * domains are GNTST_bad_domain, other ways GNTST_general_error.  Copies are
+ * between the guest and itself, or the peer, who must have granted its end.
  *
  * Return: 0, and the outcome in each struct; -EFAULT; -ENOSYS; -EINVAL.
  * Threads: a vCPU's.

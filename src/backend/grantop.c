@@ -199,6 +199,8 @@ struct end {
     uint64_t what;
     uint16_t domain, offset;
     void *page;
+    bool is_peers;
+    uint32_t handle; /* then */
 };
 
 static struct end end_of(const struct evc_grants *grants, const uint8_t *at,
@@ -215,10 +217,8 @@ static struct end end_of(const struct evc_grants *grants, const uint8_t *at,
     };
 }
 
-static enum evc_gntst open_end(struct evc_grants *grants, struct end *end)
+static enum evc_gntst open_own(struct evc_grants *grants, struct end *end)
 {
-    if (!is_self(grants, end->domain))
-        return EVC_GNTST_BAD_DOMAIN;
     if (!end->by_ref) {
         end->page = grants->ops->frame(grants->guest, end->what);
         return end->page != NULL ? EVC_GNTST_OKAY : EVC_GNTST_BAD_PAGE;
@@ -236,36 +236,68 @@ static enum evc_gntst open_end(struct evc_grants *grants, struct end *end)
     }
 }
 
-static void close_end(struct evc_grants *grants, const struct end *end)
+/* Of others, only what they grant. */
+static enum evc_gntst open_peers(const struct caller *c, struct end *end)
 {
-    if (end->by_ref)
-        evc_grant_unmap(grants, (uint32_t)end->what, end->write);
+    const struct evc_grants *grants = c->grants;
+    uint64_t frame;
+    int r;
+
+    if (!end->by_ref)
+        return EVC_GNTST_PERMISSION_DENIED;
+    r = evc_peer_map(c->peer, (uint32_t)end->what, end->write, &end->handle,
+                     &frame);
+    if (r != EVC_GNTST_OKAY)
+        return (enum evc_gntst)r;
+    end->page = grants->ops->peer_frame(grants->guest, frame);
+    if (end->page != NULL)
+        return EVC_GNTST_OKAY;
+    evc_peer_unmap(c->peer, end->handle);
+    return EVC_GNTST_BAD_PAGE;
 }
 
-static enum evc_gntst copy(struct evc_grants *grants, struct end *from,
+static enum evc_gntst open_end(const struct caller *c, struct end *end)
+{
+    end->is_peers = c->peer != NULL && end->domain == c->peer->id;
+    if (end->is_peers)
+        return open_peers(c, end);
+    if (is_self(c->grants, end->domain))
+        return open_own(c->grants, end);
+    return EVC_GNTST_BAD_DOMAIN;
+}
+
+static void close_end(const struct caller *c, const struct end *end)
+{
+    if (end->is_peers)
+        evc_peer_unmap(c->peer, end->handle);
+    else if (end->by_ref)
+        evc_grant_unmap(c->grants, (uint32_t)end->what, end->write);
+}
+
+static enum evc_gntst copy(const struct caller *c, struct end *from,
                            struct end *to, uint32_t size)
 {
     enum evc_gntst status;
 
     if (from->offset + size > PAGE || to->offset + size > PAGE)
         return EVC_GNTST_BAD_COPY_ARG;
-    status = open_end(grants, from);
+    status = open_end(c, from);
     if (status != EVC_GNTST_OKAY)
         return status;
-    status = open_end(grants, to);
+    status = open_end(c, to);
     if (status == EVC_GNTST_OKAY) {
         memmove((uint8_t *)to->page + to->offset,
                 (const uint8_t *)from->page + from->offset, size);
-        close_end(grants, to);
+        close_end(c, to);
     }
-    close_end(grants, from);
+    close_end(c, from);
     return status;
 }
 
 /* {end source, dest; u16 len, flags; s16 status} */
 static int copy_one(const struct caller *c, uint8_t *arg)
 {
-    struct evc_grants *grants = c->grants;
+    const struct evc_grants *grants = c->grants;
     size_t end = grants->guest_32bit ? 8 : 16;
     uint8_t *rest = arg + 2 * end;
     uint16_t flags = get16(rest + 2);
@@ -274,7 +306,7 @@ static int copy_one(const struct caller *c, uint8_t *arg)
     struct end to =
         end_of(grants, arg + end, flags & EVC_GNTCOPY_DEST_GREF, true);
 
-    put_status(rest + 4, copy(grants, &from, &to, get16(rest)));
+    put_status(rest + 4, copy(c, &from, &to, get16(rest)));
     return 0;
 }
 
@@ -303,7 +335,11 @@ static int64_t do_one(const struct caller *c, const struct op *op, uint64_t at,
 
     if (grants->ops->copy_from(grants->guest, arg, at, size) < 0)
         return -EFAULT;
+    if (c->peer != NULL)
+        pthread_mutex_lock(&c->peer->mapping);
     r = op->one(c, arg);
+    if (c->peer != NULL)
+        pthread_mutex_unlock(&c->peer->mapping);
     if (r < 0)
         return r;
     return grants->ops->copy_to(grants->guest, at, arg, size) < 0 ? -EFAULT : 0;

@@ -234,7 +234,9 @@ struct evc_peer {
     bool polls;
     uv_poll_t bell, serve;
 
-    pthread_mutex_t lock; /* of what follows: a vCPU's thread, and ours */
+    pthread_mutex_t mapping; /* of grants, by one vCPU at a time: `ours` */
+    pthread_mutex_t asking;  /* likewise; the innermost */
+    pthread_mutex_t lock;    /* of what follows: a vCPU's thread, and ours */
     bool gone;
     struct evc_channel channels[EVC_PEER_CHANNELS];
 

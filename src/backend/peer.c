@@ -240,7 +240,8 @@ static void is_asked(uv_poll_t *poll, int status, int events)
 /* ---- asking ------------------------------------------------------------------------------ */
 
 /* Return: 0; -ESRCH: nobody is there, or nobody any more. */
-static int ask(struct evc_peer *peer, struct asked asked, struct answer *answer)
+static int ask_alone(struct evc_peer *peer, struct asked asked,
+                     struct answer *answer)
 {
     int call = peer->link->side[peer->side].call;
     ssize_t n;
@@ -254,6 +255,16 @@ static int ask(struct evc_peer *peer, struct asked asked, struct answer *answer)
         n = recv(call, answer, sizeof(*answer), 0);
     while (n < 0 && errno == EINTR);
     return n == sizeof(*answer) ? 0 : -ESRCH;
+}
+
+static int ask(struct evc_peer *peer, struct asked asked, struct answer *answer)
+{
+    int r;
+
+    pthread_mutex_lock(&peer->asking);
+    r = ask_alone(peer, asked, answer);
+    pthread_mutex_unlock(&peer->asking);
+    return r;
 }
 
 int evc_peer_map(struct evc_peer *peer, uint32_t ref, bool write,
@@ -362,6 +373,8 @@ void evc_peer_open(struct evc_peer *peer, struct evc_backend *backend,
     peer->link = config->link;
     peer->side = config->side;
     peer->id = config->peer;
+    pthread_mutex_init(&peer->mapping, NULL);
+    pthread_mutex_init(&peer->asking, NULL);
     pthread_mutex_init(&peer->lock, NULL);
     backend->has_peer = true;
 }
@@ -416,4 +429,6 @@ void evc_peer_close(struct evc_peer *peer)
     close(side->serve);
     side->call = side->serve = -1;
     pthread_mutex_destroy(&peer->lock);
+    pthread_mutex_destroy(&peer->asking);
+    pthread_mutex_destroy(&peer->mapping);
 }

@@ -188,6 +188,15 @@ static void *backend_frame(void *guest, uint64_t frame)
     return evc_pv_frame(&machine->domain.frames, frame);
 }
 
+static void *peer_frame(void *guest, uint64_t frame)
+{
+    struct machine *machine = guest;
+
+    if (frame >= EVC_PV_PEER_MFN)
+        return NULL;
+    return evc_pv_frame(&machine->domain.frames, EVC_PV_PEER_MFN + frame);
+}
+
 static int backend_alloc(void *guest, uint64_t *frame)
 {
     struct machine *machine = guest;
@@ -234,6 +243,7 @@ static const struct evc_backend_ops backend_ops = {
     .copy_to = backend_copy_to,
     .map_peer = map_peer,
     .unmap_peer = unmap_peer,
+    .peer_frame = peer_frame,
     .log = backend_log,
     .leave = leave,
 };

@@ -77,6 +77,13 @@ static int map_peer(void *guest, uint64_t address, uint64_t frame, bool write)
     return 0;
 }
 
+static void *peer_frame(void *guest, uint64_t frame)
+{
+    struct front *f = guest;
+
+    return frame_of(f->peer, frame);
+}
+
 static void unmap_peer(void *guest, uint64_t address)
 {
     struct front *f = guest;
@@ -107,6 +114,7 @@ const struct evc_backend_ops front_ops = {
     .copy_to = copy_to,
     .map_peer = map_peer,
     .unmap_peer = unmap_peer,
+    .peer_frame = peer_frame,
     .log = note_line,
     .leave = leave,
 };

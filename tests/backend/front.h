@@ -35,6 +35,7 @@ struct front {
     struct evc_backend_config config;
     struct evc_backend *backend;
 
+    struct front *peer;    /* with a link */
     struct front_mapping { /* the last one of the peer's memory */
         uint64_t address, frame;
         bool write;

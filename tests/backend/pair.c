@@ -20,9 +20,11 @@ struct world {
     struct front one, two;
 };
 
-static void init(struct front *f, struct evc_link *link, unsigned side)
+static void init(struct front *f, struct front *peer, struct evc_link *link,
+                 unsigned side)
 {
     front_init_as(f, (evc_domid)(side + 1));
+    f->peer = peer;
     f->config.link = link;
     f->config.side = side;
     f->config.peer = (evc_domid)(2 - side);
@@ -34,8 +36,8 @@ static int setup(void **state)
     struct world *w = calloc(1, sizeof(*w));
 
     assert_int_equal(evc_link_create(&w->link), 0);
-    init(&w->one, w->link, 0);
-    init(&w->two, w->link, 1);
+    init(&w->one, &w->two, w->link, 0);
+    init(&w->two, &w->one, w->link, 1);
     *state = w;
     return 0;
 }
@@ -323,6 +325,107 @@ static void test_nothing_can_be_mapped_of_a_peer_that_has_ended(void **state)
         EVC_GNTST_BAD_DOMAIN);
 }
 
+/* ---- copies ----------------------------------------------------------------------- */
+
+struct copy_arg {
+    struct {
+        uint64_t what; /* a frame, or a reference */
+        uint16_t domain, offset;
+    } from, to;
+    uint16_t size, flags;
+    int16_t status;
+};
+
+#define FROM_REF EVC_GNTCOPY_SOURCE_GREF
+#define TO_REF   EVC_GNTCOPY_DEST_GREF
+
+static int copy(struct front *f, struct copy_arg arg)
+{
+    void *at = front_page(f, DATA_FRAME);
+
+    arg.status = 99;
+    memcpy(at, &arg, sizeof(arg));
+    assert_int_equal(evc_backend_grant_op(f->backend, EVC_GNTTAB_COPY, ARG, 1),
+                     0);
+    memcpy(&arg, at, sizeof(arg));
+    return arg.status;
+}
+
+static void test_copies_go_from_and_to_what_the_peer_grants(void **state)
+{
+    struct world *w = *state;
+    char *own = front_page(&w->one, DATA_FRAME + 1);
+    char *theirs = front_page(&w->two, DATA_FRAME + 9);
+
+    front_grant(&w->two, 20, DATA_FRAME + 9, 1u << EVC_GTF_DOMAIN_SHIFT);
+    memcpy(theirs + 100, "from two", 9);
+    assert_int_equal(
+        copy(
+            &w->one,
+            (struct copy_arg){
+                {20, 2, 100}, {DATA_FRAME + 1, DOMID_SELF, 7}, 9, FROM_REF, 0}),
+        EVC_GNTST_OKAY);
+    assert_string_equal(own + 7, "from two");
+    memcpy(own, "from one", 9);
+    assert_int_equal(
+        copy(&w->one,
+             (struct copy_arg){
+                 {DATA_FRAME + 1, 1, 0}, {20, 2, 4087}, 9, TO_REF, 0}),
+        EVC_GNTST_OKAY);
+    assert_string_equal(theirs + 4087, "from one");
+    assert_int_equal(front_grant_flags(&w->two, 20), EVC_GTF_PERMIT_ACCESS);
+}
+
+static void test_copies_between_two_pages_of_the_peers(void **state)
+{
+    struct world *w = *state;
+
+    front_grant(&w->two, 20, DATA_FRAME + 9, 1u << EVC_GTF_DOMAIN_SHIFT);
+    front_grant(&w->two, 21, DATA_FRAME + 10, 1u << EVC_GTF_DOMAIN_SHIFT);
+    memcpy(front_page(&w->two, DATA_FRAME + 9), "inside", 7);
+    assert_int_equal(copy(&w->one,
+                          (struct copy_arg){
+                              {20, 2, 0}, {21, 2, 0}, 7, FROM_REF | TO_REF, 0}),
+                     EVC_GNTST_OKAY);
+    assert_string_equal(front_page(&w->two, DATA_FRAME + 10), "inside");
+}
+
+static void test_copies_that_the_peer_does_not_allow_are_refused(void **state)
+{
+    struct world *w = *state;
+    const struct copy_arg good = {
+        {20, 2, 0}, {DATA_FRAME + 1, DOMID_SELF, 0}, 16, FROM_REF, 0};
+    struct copy_arg c;
+
+    front_grant(&w->two, 20, DATA_FRAME + 9,
+                EVC_GTF_READONLY | 1u << EVC_GTF_DOMAIN_SHIFT);
+    front_grant(&w->two, 21, DATA_FRAME + 9, 7u << EVC_GTF_DOMAIN_SHIFT);
+    front_grant(&w->two, 22, FIRST + FRAMES, 1u << EVC_GTF_DOMAIN_SHIFT);
+    assert_int_equal(copy(&w->one, good), EVC_GNTST_OKAY);
+    c = good, c.from.what = 21;
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_PERMISSION_DENIED);
+    c = good, c.from.what = 22;
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_BAD_PAGE);
+    c = good, c.from.what = 23;
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_BAD_GNTREF);
+    c = good, c.from.domain = 3;
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_BAD_DOMAIN);
+    c = good, c.flags = 0, c.from.what = DATA_FRAME + 9; /* its frame */
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_PERMISSION_DENIED);
+    c = (struct copy_arg){{DATA_FRAME + 1, DOMID_SELF, 0},
+                          {20, 2, 0},
+                          16,
+                          TO_REF,
+                          0}; /* which may only be read */
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_PERMISSION_DENIED);
+    c = good, c.to.what = 0; /* the second end; the first is let go */
+    assert_int_equal(copy(&w->one, c), EVC_GNTST_BAD_PAGE);
+    assert_int_equal(front_grant_flags(&w->two, 20),
+                     EVC_GTF_PERMIT_ACCESS | EVC_GTF_READONLY);
+    end(&w->two);
+    assert_int_equal(copy(&w->one, good), EVC_GNTST_BAD_DOMAIN);
+}
+
 /* ---- a guest alone ------------------------------------------------------------------ */
 
 static void test_without_a_link_there_is_no_peer(void **state)
@@ -354,6 +457,9 @@ int main(void)
         TEST(test_mapping_wrongly_is_refused_and_leaves_no_mark),
         TEST(test_mappings_of_a_peer_that_ends_are_unmarked),
         TEST(test_nothing_can_be_mapped_of_a_peer_that_has_ended),
+        TEST(test_copies_go_from_and_to_what_the_peer_grants),
+        TEST(test_copies_between_two_pages_of_the_peers),
+        TEST(test_copies_that_the_peer_does_not_allow_are_refused),
         cmocka_unit_test(test_without_a_link_there_is_no_peer),
     };
 

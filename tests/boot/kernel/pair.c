@@ -59,7 +59,7 @@ static void tell(evtchn_port_t port)
 
 /* ---- grants: grant_table.h --------------------------------------------------------- */
 
-enum { MAP = 0, UNMAP = 1, SETUP_TABLE = 2 };
+enum { MAP = 0, UNMAP = 1, SETUP_TABLE = 2, COPY = 5 };
 
 static int64_t grant_op(unsigned cmd, void *arg)
 {
@@ -114,6 +114,48 @@ static void unmap_page(uint32_t handle)
     } arg = {address(board_page), 0, handle, 1};
 
     CHECK(grant_op(UNMAP, &arg) == 0 && arg.status == 0);
+}
+
+struct end {
+    uint64_t what;
+    uint16_t domain, offset;
+};
+
+/* Of the server's page, by its reference, and of ours. */
+static int copy(struct end from, struct end to, uint16_t size, uint16_t flags)
+{
+    struct {
+        struct end from, to;
+        uint16_t size, flags;
+        int16_t status;
+    } arg = {from, to, size, flags, 1};
+
+    CHECK(grant_op(COPY, &arg) == 0);
+    return arg.status;
+}
+
+static char copy_page[4096] __attribute__((aligned(4096)));
+
+/* Its page, mapped here, and what copies make of it are the same. */
+static void try_copies(void)
+{
+    char *theirs = (char *)board_page;
+    uint64_t own = frame_of(copy_page);
+
+    for (unsigned i = 0; i < 64; i++)
+        theirs[1024 + i] = (char)(i * 3);
+    CHECK(copy((struct end){REF, SERVER, 1024},
+               (struct end){own, DOMID_SELF, 5}, 64, 1) == 0);
+    for (unsigned i = 0; i < 64; i++)
+        CHECK(copy_page[5 + i] == (char)(i * 3));
+    CHECK(copy((struct end){own, DOMID_SELF, 5},
+               (struct end){REF, SERVER, 2048}, 64, 2) == 0);
+    for (unsigned i = 0; i < 64; i++)
+        CHECK(theirs[2048 + i] == (char)(i * 3));
+    CHECK(copy((struct end){REF + 1, SERVER, 0},
+               (struct end){own, DOMID_SELF, 0}, 64, 1) == -3);
+    CHECK(copy((struct end){REF, SERVER, 4090},
+               (struct end){own, DOMID_SELF, 0}, 64, 1) == -10);
 }
 
 /* ---- the server ---------------------------------------------------------------------- */
@@ -173,6 +215,7 @@ static void ask(void)
     page = map_page(REF, SERVER);
     CHECK(page.status == 0);
     CHECK(take(port)); /* binding leaves an event */
+    try_copies();
     for (uint64_t i = 1; i <= rounds; i++) {
         board()->request = i;
         tell(port);
