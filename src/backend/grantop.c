@@ -121,7 +121,7 @@ static int get_version(const struct caller *c, uint8_t *arg)
 {
     struct evc_grants *grants = c->grants;
     if (!is_self(grants, get16(arg)))
-        return -ESRCH;
+        return -EPERM;
     put32(arg + 4, 1);
     return 0;
 }

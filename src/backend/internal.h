@@ -36,7 +36,7 @@ __attribute__((format(printf, 2, 3))) void evc_log(const struct evc_log *log,
 
 /* ---- grants (grant.c, grantop.c) ------------------------------------------ */
 
-#define EVC_GRANT_FRAMES 32u
+#define EVC_GRANT_FRAMES 64u /* as many as Xen gives */
 
 struct evc_grant_use { /* how often an entry is mapped */
     uint16_t readers, writers;

@@ -154,8 +154,6 @@ static void build_start_info(struct build *build)
     info->mfn_list = layout->p2m;
     info->mod_start = module ? layout->module : 0;
     info->mod_len = module ? module->size : 0;
-    info->first_p2m_pfn = (layout->p2m - build->base) >> EVC_PV_PAGE_SHIFT;
-    info->nr_p2m_frames = layout->nr_p2m;
     snprintf((char *)info->cmd_line, sizeof(info->cmd_line), "%s",
              build->start->command_line ? build->start->command_line : "");
 }

@@ -3,8 +3,8 @@
  * Machine memory: one file in memory, mapped whole for the host.
  *
  *     frame 0         nobody's
- *     frame 1         shared_info
- *     2 .. 0x3ff      handed out to the guest one by one (grant table)
+ *     1 .. 0x3fe      handed out to the guest one by one (grant table)
+ *     0x3ff           shared_info
  *     0x400 ..        the guest's own memory
  *     behind `end`    the machine-to-physical table
  */
@@ -157,7 +157,7 @@ void evc_pv_frames_destroy(struct evc_pv_frames *frames)
 
 int evc_pv_frames_alloc(struct evc_pv_frames *frames, uint64_t *mfn)
 {
-    if (frames->spare == EVC_PV_FIRST_MFN)
+    if (frames->spare == EVC_PV_SHARED_INFO_MFN)
         return -ENOMEM;
     *mfn = frames->spare++;
     return 0;

@@ -114,8 +114,9 @@ int evc_pv_notes_check(const struct evc_pv_notes *notes,
 
 #define EVC_PV_NO_PFN UINT64_MAX
 
-#define EVC_PV_SHARED_INFO_MFN 1u
-#define EVC_PV_FIRST_SPARE_MFN 2u     /* handed out one by one, for grants */
+/* GRUB looks for its address among the numbers of frames: it must be large. */
+#define EVC_PV_SHARED_INFO_MFN 0x3ffu
+#define EVC_PV_FIRST_SPARE_MFN 1u     /* handed out one by one, for grants */
 #define EVC_PV_FIRST_MFN       0x400u /* of the guest's own memory */
 #define EVC_PV_PAGES_MIN       UINT64_C(1024)
 #define EVC_PV_PAGES_MAX       (UINT64_C(1) << 28) /* a tebibyte */

@@ -44,7 +44,7 @@ static int64_t give_features(struct evc_pv_vcpu *vcpu, uint64_t at)
         return -EFAULT;
     if (info.index != 0)
         return -EINVAL;
-    info.submap = 1u << 5 | 1u << 16; /* preserve_ad, not_direct_mapped */
+    info.submap = 1u << 5 | 1u << 17; /* preserve_ad, direct_mapped, as Xen */
     return evc_pv_copy_to(vcpu, at, &info, sizeof(info));
 }
 

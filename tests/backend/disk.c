@@ -26,7 +26,8 @@ static void open_disk(struct world *w, const char *path, bool read_only)
     const struct evc_log log = {front_ops.log, &w->front};
 
     assert_int_equal(evc_disk_open(&w->disk,
-                                   &(struct evc_backend_disk){path, read_only},
+                                   &(struct evc_backend_disk){
+                                       .path = path, .read_only = read_only},
                                    &w->front.backend->grants, &log),
                      0);
 }
@@ -350,7 +351,7 @@ static void expect_refused(struct world *w, const char *path, const char *why)
     struct evc_disk disk;
 
     w->front.log[0] = '\0';
-    assert_true(evc_disk_open(&disk, &(struct evc_backend_disk){path, false},
+    assert_true(evc_disk_open(&disk, &(struct evc_backend_disk){.path = path},
                               &w->front.backend->grants, &log) < 0);
     assert_string_equal(w->front.log, why);
 }
