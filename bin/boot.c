@@ -114,21 +114,63 @@ static void set_store(struct argp_state *state, const char *where,
                    where);
 }
 
-/* FILE, or FILE,ro */
+/* What is behind the last comma, if that is one of ours; it is cut off there. */
+static bool cut_word(struct argp_state *state, char *text,
+                     struct evc_backend_disk *disk)
+{
+    char *comma = strrchr(text, ',');
+
+    if (comma == NULL)
+        return false;
+    if (strcmp(comma, ",ro") == 0) {
+        disk->read_only = true;
+    } else if (strncmp(comma, ",dev=", 5) == 0) {
+        disk->name = comma + 5;
+        if (evc_backend_disk_number(disk->name) == 0)
+            argp_error(state,
+                       "--disk: dev= is xvda to xvdp, sda to sdp or hda to "
+                       "hdd, not '%s'",
+                       disk->name);
+    } else {
+        return false;
+    }
+    *comma = 0;
+    return true;
+}
+
+/* FILE, and ",ro", ",dev=NAME" behind it */
 static void add_disk(struct argp_state *state, char *text,
                      struct evc_run_options *options)
 {
-    size_t length = strlen(text);
-    bool read_only = length > 3 && strcmp(text + length - 3, ",ro") == 0;
+    struct evc_backend_disk disk = {.path = text};
 
     if (options->nr_disks == EVC_BACKEND_DISKS) {
         argp_error(state, "no more than %u disks", EVC_BACKEND_DISKS);
         return;
     }
-    if (read_only)
-        text[length - 3] = 0;
-    options->disks[options->nr_disks++] =
-        (struct evc_backend_disk){.path = text, .read_only = read_only};
+    while (cut_word(state, text, &disk))
+        ;
+    options->disks[options->nr_disks++] = disk;
+}
+
+static unsigned number_of_disk(const struct evc_run_options *options,
+                               unsigned i)
+{
+    const char name[] = {'x', 'v', 'd', (char)('a' + i), 0};
+
+    return evc_backend_disk_number(
+        options->disks[i].name ? options->disks[i].name : name);
+}
+
+static void check_disks(struct argp_state *state,
+                        const struct evc_run_options *options)
+{
+    for (unsigned i = 0; i < options->nr_disks; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (number_of_disk(options, i) == number_of_disk(options, j))
+                argp_error(state,
+                           "'%s' and '%s' are the same disk to the guest",
+                           options->disks[j].path, options->disks[i].path);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -174,6 +216,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "no image given");
         return 0;
+    case ARGP_KEY_END:
+        check_disks(state, options);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -186,8 +231,9 @@ static const struct argp_option choices[] = {
     {"cmdline", OPTION_CMDLINE, "TEXT", 0, "Its command line", 0},
     {"module", OPTION_MODULE, "FILE", 0,
      "A file it finds in its memory, an initial RAM disk for example", 0},
-    {"disk", OPTION_DISK, "FILE[,ro]", 0,
-     "A disk, xvda; again for xvdb and so on", 0},
+    {"disk", OPTION_DISK, "FILE[,ro][,dev=NAME]", 0,
+     "A disk, xvda; again for xvdb and so on, or as NAME says: hda, sdb, ...",
+     0},
     {"console", OPTION_CONSOLE, "WHERE", 0,
      "stdio (this terminal, the default), or pty (a new one)", 0},
     {"store", OPTION_STORE, "WHERE", 0,

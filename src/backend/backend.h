@@ -84,8 +84,18 @@ enum evc_console_kind {
 
 struct evc_backend_disk {
     const char *path; /* a file, or a block device */
+    const char *name; /* "xvdb", "hda", "sdc"; NULL: by its place in the list */
     bool read_only;   /* also if the file cannot be opened for writing */
 };
+
+/**
+ * evc_backend_disk_number() - of a disk's name, as in device/vbd of the store
+ *
+ * xvda to xvdp, sda to sdp and hda to hdd, as xen-vbd-interface(7) numbers them.
+ *
+ * Return: the number; 0: there is no such name.
+ */
+unsigned evc_backend_disk_number(const char *name);
 
 #define EVC_BACKEND_DISKS 16u /* xvda to xvdp */
 

@@ -186,6 +186,7 @@ struct evc_vbd {
     struct evc_backend *backend;
     struct evc_disk disk;
     unsigned number; /* 51712: xvda */
+    char name[8];
     char front[80], back[80];
     char front_state[96];
     struct evc_store_listener listener;

@@ -225,6 +225,38 @@ static bool serve(void *data)
     return false;
 }
 
+/* ---- names ------------------------------------------------------------------------- */
+
+unsigned evc_backend_disk_number(const char *name)
+{
+    size_t length = strlen(name);
+    unsigned nth;
+
+    if (length < 3 || name[length - 1] < 'a')
+        return 0;
+    nth = (unsigned)(name[length - 1] - 'a');
+    if (length == 4 && strncmp(name, "xvd", 3) == 0 && nth < 16)
+        return 202u << 8 | nth << 4;
+    if (length == 3 && strncmp(name, "sd", 2) == 0 && nth < 16)
+        return 8u << 8 | nth << 4;
+    if (length == 3 && strncmp(name, "hd", 2) == 0 && nth < 4)
+        return (nth < 2 ? 3u : 22u) << 8 | (nth % 2) << 6;
+    return 0;
+}
+
+static int name_it(struct evc_vbd *vbd, unsigned index, const char *name)
+{
+    if (name == NULL)
+        snprintf(vbd->name, sizeof(vbd->name), "xvd%c", 'a' + (int)index);
+    else
+        snprintf(vbd->name, sizeof(vbd->name), "%s", name);
+    vbd->number = evc_backend_disk_number(vbd->name);
+    if (vbd->number != 0)
+        return 0;
+    evc_log(&vbd->backend->log, "%s: no name of a disk", name);
+    return -EINVAL;
+}
+
 /* ---- its life ----------------------------------------------------------------------- */
 
 static int fill_front(struct evc_vbd *vbd)
@@ -251,7 +283,7 @@ static int fill_front(struct evc_vbd *vbd)
     return r < 0 ? r : evc_store_set(store, path, number, perms);
 }
 
-static int fill_back(struct evc_vbd *vbd, unsigned index, const char *file)
+static int fill_back(struct evc_vbd *vbd, bool first, const char *file)
 {
     char perms[16];
     int r;
@@ -261,13 +293,13 @@ static int fill_back(struct evc_vbd *vbd, unsigned index, const char *file)
     if (r < 0 || (r = publish(vbd, "frontend", "%s", vbd->front)) < 0 ||
         (r = publish(vbd, "frontend-id", "%u", vbd->backend->id)) < 0 ||
         (r = publish(vbd, "params", "%s", file)) < 0 ||
-        (r = publish(vbd, "dev", "xvd%c", 'a' + (int)index)) < 0 ||
+        (r = publish(vbd, "dev", "%s", vbd->name)) < 0 ||
         (r = publish(vbd, "type", "file")) < 0 ||
         (r = publish(vbd, "mode", vbd->disk.read_only ? "r" : "w")) < 0 ||
         (r = publish(vbd, "device-type", "disk")) < 0 ||
         (r = publish(vbd, "online", "1")) < 0 ||
         (r = publish(vbd, "removable", "0")) < 0 ||
-        (r = publish(vbd, "bootable", "%d", index == 0)) < 0 ||
+        (r = publish(vbd, "bootable", "%d", first)) < 0 ||
         (r = publish(vbd, "feature-flush-cache", "1")) < 0 ||
         (r = publish(vbd, "feature-barrier", "0")) < 0 ||
         (r = publish(vbd, "feature-discard", "0")) < 0 ||
@@ -286,7 +318,10 @@ int evc_vbd_open(struct evc_vbd *vbd, struct evc_backend *backend,
 {
     int r;
 
-    *vbd = (struct evc_vbd){.backend = backend, .number = 51712 + 16 * index};
+    *vbd = (struct evc_vbd){.backend = backend};
+    r = name_it(vbd, index, config->name);
+    if (r < 0)
+        return r;
     r = evc_disk_open(&vbd->disk, config, &backend->grants, &backend->log);
     if (r < 0)
         return r;
@@ -298,7 +333,7 @@ int evc_vbd_open(struct evc_vbd *vbd, struct evc_backend *backend,
              vbd->front);
     r = fill_front(vbd);
     if (r == 0)
-        r = fill_back(vbd, index, config->path);
+        r = fill_back(vbd, index == 0, config->path);
     evc_source_add(backend, &vbd->look, look, vbd);
     evc_source_add(backend, &vbd->requests, serve, vbd);
     vbd->listener = (struct evc_store_listener){

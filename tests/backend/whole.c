@@ -227,6 +227,32 @@ static void test_sixteen_disks_have_sixteen_names(void **state)
         close(fds[i]);
 }
 
+static void test_disks_can_be_named(void **state)
+{
+    struct world *w = *state;
+
+    w->front.config.disks[0].name = "hda";
+    front_start(&w->front);
+    assert_string_equal(
+        node(&w->front, "/local/domain/0/backend/vbd/1/768/dev"), "hda");
+    assert_string_equal(node(&w->front, "device/vbd/768/virtual-device"),
+                        "768");
+}
+
+static void test_names_of_disks_have_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(evc_backend_disk_number("xvda"), 51712);
+    assert_int_equal(evc_backend_disk_number("xvdp"), 51952);
+    assert_int_equal(evc_backend_disk_number("hdb"), 832);
+    assert_int_equal(evc_backend_disk_number("hdc"), 5632);
+    assert_int_equal(evc_backend_disk_number("sdc"), 2080);
+    assert_int_equal(evc_backend_disk_number("hde"), 0);
+    assert_int_equal(evc_backend_disk_number("xvdq"), 0);
+    assert_int_equal(evc_backend_disk_number("xvda1"), 0);
+    assert_int_equal(evc_backend_disk_number(""), 0);
+}
+
 static void test_read_only_disk_says_so(void **state)
 {
     struct world *w = *state;
@@ -446,6 +472,8 @@ int main(void)
         TEST(test_driver_that_just_begins_again_is_let_in),
         TEST(test_requests_put_before_connecting_are_served),
         TEST(test_sixteen_disks_have_sixteen_names),
+        TEST(test_disks_can_be_named),
+        TEST(test_names_of_disks_have_numbers),
         TEST(test_read_only_disk_says_so),
         TEST(test_disk_that_cannot_be_opened_ends_it_all),
         TEST(test_store_and_console_go_on_while_a_disk_is_slow),
