@@ -282,6 +282,11 @@ static void await_daemon(struct evc_client *client)
  * The ring is empty: the descriptor is not readable until the next event.  What
  * is written after arming is for an event that is collected here; so emptying
  * comes after all that is older, and throws away nothing that is needed.
+ *
+ * News that is no event (of a port that is masked, or taken already) disarms the
+ * bell it came by, and all is looked at again.  An honest peer runs out of it.
+ * With one that does not, the last turn arms its bell without another look: what
+ * is missed then is its own, for no other bell has been disarmed.
  */
 static int settle(struct evc_client *client)
 {
