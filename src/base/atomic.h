@@ -17,6 +17,11 @@
  *
  * Freestanding: needs no libc.  A function is added here when its first caller
  * needs it, never in advance.
+ *
+ * Setting or clearing one bit and learning what it was is one instruction on x86
+ * (lock bts, lock btr), which not every compiler finds: some make it a loop, and
+ * whoever keeps changing the word keeps such a loop going.  Where assembly would
+ * hide an access from a tool, -DEVC_NO_ASM leaves it out.
  */
 #ifndef EVC_BASE_ATOMIC_H
 #define EVC_BASE_ATOMIC_H
@@ -39,6 +44,10 @@
 #else
 #define EVC_RMW_IS_FENCE 0
 #endif
+#endif
+
+#if defined(__x86_64__) && !defined(EVC_NO_ASM) && !defined(EVC_SANITIZED)
+#define EVC_BIT_ASM
 #endif
 
 typedef struct {
@@ -99,6 +108,35 @@ _Static_assert(ATOMIC_CHAR_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
                                                        memory_order_relaxed); \
     }
 
+/* Sets or clears a bit, and tells what it was. */
+#define EVC_BIT_RMW(W, NAME, call, NONE, ORDER, order)                        \
+    static inline bool evc_a##W##_##NAME##_##ORDER(evc_a##W *w, unsigned bit) \
+    {                                                                         \
+        uint##W##_t mask = (uint##W##_t)((uint##W##_t)1 << bit);              \
+                                                                              \
+        return call(&w->raw_, (uint##W##_t)(mask ^ NONE),                     \
+                    memory_order_##order) &                                   \
+               mask;                                                          \
+    }
+
+/* AS: the type that the instruction changes. */
+#ifdef EVC_BIT_ASM
+#define EVC_BIT(W, AS, NAME, call, NONE, instruction)                    \
+    static inline bool evc_a##W##_##NAME##_sc(evc_a##W *w, unsigned bit) \
+    {                                                                    \
+        bool was;                                                        \
+                                                                         \
+        __asm__ volatile("lock " instruction " %2, %1"                   \
+                         : "=@ccc"(was), "+m"(*(AS *)(void *)w)          \
+                         : "Jr"((AS)bit)                                 \
+                         : "memory");                                    \
+        return was;                                                      \
+    }
+#else
+#define EVC_BIT(W, AS, NAME, call, NONE, instruction) \
+    EVC_BIT_RMW(W, NAME, call, NONE, sc, seq_cst)
+#endif
+
 /* clang-format off */
 EVC_LOAD(8, rlx, relaxed)
 EVC_LOAD(8, sc, seq_cst)
@@ -128,6 +166,13 @@ EVC_STORE(64, sc, seq_cst)
 EVC_RMW(64, add, atomic_fetch_add_explicit, rlx, relaxed)
 EVC_RMW(64, set, atomic_fetch_or_explicit, sc, seq_cst)
 EVC_CLEAR(64, sc, seq_cst)
+
+/* Of a byte at an even address, x86 takes two; only the bit changes. */
+EVC_BIT(8, uint16_t, set_bit, atomic_fetch_or_explicit, 0, "btsw")
+EVC_BIT(32, uint32_t, set_bit, atomic_fetch_or_explicit, 0, "btsl")
+EVC_BIT(32, uint32_t, clear_bit, atomic_fetch_and_explicit, UINT32_MAX, "btrl")
+EVC_BIT(64, uint64_t, set_bit, atomic_fetch_or_explicit, 0, "btsq")
+EVC_BIT(64, uint64_t, clear_bit, atomic_fetch_and_explicit, UINT64_MAX, "btrq")
 /* clang-format on */
 
 #undef EVC_LOAD
@@ -135,5 +180,7 @@ EVC_CLEAR(64, sc, seq_cst)
 #undef EVC_RMW
 #undef EVC_CLEAR
 #undef EVC_CAS
+#undef EVC_BIT
+#undef EVC_BIT_RMW
 
 #endif /* EVC_BASE_ATOMIC_H */

@@ -18,13 +18,15 @@
 /* The highest port that the domain may use now. */
 static inline uint32_t evc_port_limit(const struct evc_domain *domain)
 {
-    return evc_domain_delivery(domain)->limit;
+    return domain->limit;
 }
 
 /* Has its guest left the event word of this port LINKED? */
 static inline bool evc_port_linked(const void *domain, uint32_t port)
 {
-    return evc_post_is_linked(evc_domain_delivery(domain), port);
+    const struct evc_domain *d = domain;
+
+    return evc_post_is_linked(&d->delivery, port);
 }
 
 /* The lowest port that may be used, not taken. -EINVAL, -ENOSPC, -ENOMEM. */
@@ -64,7 +66,7 @@ static inline void evc_port_free(struct evc_domain *domain, uint32_t port,
         domain->host_ports--;
     /* X1, then X2: a sender either sees the port free or is cleared after. */
     evc_bucket_set_chan(bucket, port, evc_chan(EVC_FREE, 0, 0));
-    evc_post_clear(evc_domain_delivery(domain), port);
+    evc_post_clear(&domain->delivery, port);
     /* The priority stays until the port is opened again, as in Xen. */
     delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     evc_a32_store_rel(&bucket->delivery[port % 64],

@@ -27,33 +27,25 @@ static void reset_queues(struct evc_domain *domain)
 }
 
 /* What was pending in the two-level bits waits for its event word. */
-static void save_pending(struct evc_domain *domain,
-                         const struct evc_delivery *old)
+static void save_pending(struct evc_domain *domain)
 {
+    const struct evc_delivery *to = &domain->delivery;
     uint32_t valid = evc_table_valid(&domain->table);
 
-    for (uint32_t port = 1; port < valid && port < old->shape->ports; port++) {
+    for (uint32_t port = 1; port < valid; port++) {
         struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
 
-        if (evc_twolevel_test(old, old->pending, port))
+        if (evc_twolevel_is_pending(to, port))
             (void)evc_a64_set_sc(&bucket->saved, UINT64_C(1) << port % 64);
     }
 }
 
-static int enter_fifo(struct evc_domain *domain, struct evc_fifo *fifo)
+static void enter_fifo(struct evc_domain *domain, struct evc_fifo *fifo)
 {
-    struct evc_delivery *old = atomic_load(&domain->delivery);
-    struct evc_delivery *next;
-
-    next = evc_delivery_create(domain, old->shape, fifo);
-    if (next == NULL)
-        return -ENOMEM;
-    next->before = old; /* so that going back cannot fail */
     reset_queues(domain);
-    (void)evc_delivery_publish(domain, next);
+    evc_domain_change(domain, fifo);
     evc_rcu_wait(); /* senders that are still setting two-level bits */
-    save_pending(domain, old);
-    return 0;
+    save_pending(domain);
 }
 
 static int add_block(struct evc_domain *domain, struct evc_fifo *fifo,
@@ -73,16 +65,6 @@ static int add_block(struct evc_domain *domain, struct evc_fifo *fifo,
     return r;
 }
 
-static void undo_first_block(struct evc_domain *domain, struct evc_fifo *fifo,
-                             uint32_t vcpu)
-{
-    struct evc_block *block = atomic_load(&fifo->block[vcpu]);
-
-    if (block != NULL)
-        domain->engine->ops.unmap(domain->cookie, block->gfn, block->page);
-    evc_fifo_destroy(fifo, domain->vcpus);
-}
-
 static int init_first(struct evc_domain *domain,
                       const struct evtchn_init_control *arg)
 {
@@ -93,9 +75,9 @@ static int init_first(struct evc_domain *domain,
         return -ENOMEM;
     r = add_block(domain, fifo, arg);
     if (r == 0)
-        r = enter_fifo(domain, fifo);
-    if (r < 0)
-        undo_first_block(domain, fifo, arg->vcpu);
+        enter_fifo(domain, fifo);
+    else
+        evc_fifo_destroy(fifo, domain->vcpus);
     return r;
 }
 
@@ -117,7 +99,7 @@ int evc_op_init_control(struct evc_domain *domain,
         return -EINVAL;
 
     evc_spin_lock(&domain->lock);
-    fifo = atomic_load(&domain->delivery)->fifo;
+    fifo = evc_delivery_fifo(&domain->delivery);
     if (domain->dying)
         r = -EINVAL;
     else if (fifo == NULL)
@@ -126,7 +108,7 @@ int evc_op_init_control(struct evc_domain *domain,
         r = -EINVAL;
     else
         r = add_block(domain, fifo, arg);
-    evc_delivery_choose(atomic_load(&domain->delivery), domain->vcpus);
+    evc_delivery_choose(&domain->delivery, domain->vcpus);
     evc_spin_unlock(&domain->lock);
 
     if (r == 0)
@@ -139,7 +121,7 @@ int evc_op_init_control(struct evc_domain *domain,
 /* Raise what was kept back for want of the newest page, lowest port first. */
 static void raise_saved(struct evc_domain *domain, uint32_t first)
 {
-    const struct evc_delivery *to = atomic_load(&domain->delivery);
+    const struct evc_delivery *to = &domain->delivery;
     uint32_t valid = evc_table_valid(&domain->table);
     uint32_t end = first + EVC_FIFO_PAGE_PORTS;
 
@@ -158,7 +140,7 @@ int evc_op_expand_array(struct evc_domain *domain,
     int r = 0;
 
     evc_spin_lock(&domain->lock);
-    fifo = atomic_load(&domain->delivery)->fifo;
+    fifo = evc_delivery_fifo(&domain->delivery);
     if (fifo == NULL)
         r = -EOPNOTSUPP;
     else if (fifo->pages == EVC_FIFO_PAGES)
@@ -188,7 +170,7 @@ int evc_op_set_priority(struct evc_domain *domain,
     chan = bucket ? evc_table_chan(&domain->table, arg->port) : 0;
     if (bucket == NULL)
         r = -EINVAL;
-    else if (atomic_load(&domain->delivery)->fifo == NULL)
+    else if (evc_delivery_fifo(&domain->delivery) == NULL)
         r = -ENOSYS;
     else if (evc_chan_kind(chan) <= EVC_RESERVED || (chan & EVC_CHAN_HOST))
         r = -EACCES;
@@ -216,15 +198,15 @@ static void forget_saved(struct evc_domain *domain)
 
 void evc_domain_leave_fifo(struct evc_domain *domain)
 {
-    struct evc_delivery *old = atomic_load(&domain->delivery);
+    struct evc_fifo *fifo = evc_delivery_fifo(&domain->delivery);
 
-    if (old->fifo == NULL)
+    if (fifo == NULL)
         return;
-    (void)evc_delivery_publish(domain, old->before);
+    evc_domain_change(domain, NULL);
     evc_rcu_wait(); /* senders that are still linking */
-    if (!old->ghosts)
+    if (!domain->delivery.ghosts)
         forget_saved(domain);
-    evc_delivery_retire(domain, old);
+    evc_domain_retire(domain, fifo);
 }
 
 /* ---- another width ------------------------------------------------------ */
@@ -267,26 +249,19 @@ static void place_infos(struct evc_domain *domain,
 int evc_domain_set_layout(struct evc_domain *domain, enum evc_layout layout)
 {
     const struct evc_shape *shape = evc_shape_of(layout);
-    struct evc_delivery *old, *next;
+    struct evc_delivery *to = &domain->delivery;
     int r = 0;
 
     if (shape == NULL)
         return -EINVAL;
     evc_spin_lock(&domain->lock);
-    old = atomic_load(&domain->delivery);
-    next = evc_delivery_create(domain, shape, NULL);
-    if (next == NULL)
-        r = -ENOMEM;
-    else if (old->fifo != NULL || !fits(domain, shape->ports) ||
-             !infos_fit(domain, shape))
+    if (evc_delivery_fifo(to) != NULL || !fits(domain, shape->ports) ||
+        !infos_fit(domain, shape)) {
         r = -EBUSY;
-    if (r == 0) {
-        place_infos(domain, shape);
-        old = evc_delivery_publish(domain, next);
-        evc_rcu_wait();
-        evc_delivery_retire(domain, old);
     } else {
-        free(next);
+        place_infos(domain, shape);
+        evc_domain_reshape(domain, shape);
+        evc_rcu_wait(); /* senders that go by the old one */
     }
     evc_spin_unlock(&domain->lock);
     return r;

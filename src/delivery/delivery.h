@@ -4,9 +4,9 @@
  *
  * A struct evc_delivery is what one domain's senders need to reach its guest:
  * where the bits are, where each vCPU's vcpu_info is, and, in FIFO mode, the
- * event pages, control blocks and queues.  A domain has one at a time; changing
- * the ABI means publishing another (engine/abi.c), so senders never see half of
- * each.
+ * event pages, control blocks and queues.  It is part of its domain.  Which ABI
+ * it speaks is one pointer, `fifo`: a sender reads it once and goes by that, and
+ * who changes it waits for senders before the rest follows (bind/fifo.c).
  *
  * Nothing here locks a domain or calls the embedder: the answer says what is
  * left to do.
@@ -31,7 +31,9 @@
  *   F1 mark word     sc  V2 look at word   sc  post sees "masked", unmask sees
  *   F5 look again    sc  V1 clear masked   sc  "nothing pending": event lost
  *   S2 read page     sc  E1 store page     sc  (fifo.c)
- *   B4 load way     acq  B3 store way     rel  a look for a block that is there
+ *   A2 load fifo    acq  A1 store fifo    rel  a sender meets half a FIFO
+ *   B4 load linking acq  B3 store linking rel  a look for a block that is there
+ *   B4 load bits    acq  B3 store bits    rel  bits set where there are none
  */
 #ifndef EVC_DELIVERY_DELIVERY_H
 #define EVC_DELIVERY_DELIVERY_H
@@ -62,7 +64,7 @@ enum {
     EVC_POST_DROPPED = 8, /* the vCPU has no control block: nothing was done */
     EVC_POST_SAVED = 16,  /* kept back until it has an event word */
     EVC_POST_UNDONE = 32, /* of evc_post_begin(): evc_post_end() has the rest */
-    EVC_POST_LINK = 64,   /* with it: that is to link the event word */
+    EVC_POST_LINK = 64,   /* with it: that is to link; PENDING, if with EDGE */
 };
 /* With KICK or DROPPED, bits 16-31 of the answer are the notified vCPU. */
 static inline unsigned evc_post_for(unsigned what, unsigned vcpu)
@@ -119,23 +121,37 @@ struct evc_fifo {
     struct evc_block *_Atomic block[] __attribute__((aligned(64))); /* a vCPU */
 };
 
-/*
- * The two everyday ways to post, told by one look: a two-level guest with words
- * of 64 bits, and a FIFO guest that has given each vCPU a control block.
- */
-enum evc_way { EVC_WAY_OTHER, EVC_WAY_TWOLEVEL, EVC_WAY_FIFO };
-
 struct evc_delivery {
-    evc_a32 way;             /* enum evc_way */
-    struct evc_table *table; /* the domain's ports */
-    evc_info_ptr *info;      /* one a vCPU, the domain's */
-    const struct evc_shape *shape;
-    uint8_t *pending, *mask;     /* two-level bits, in shared_info */
-    struct evc_fifo *fifo;       /* NULL: two-level */
-    struct evc_delivery *before; /* FIFO: two-level, which reset goes back to */
-    bool ghosts;    /* xen-4.17: saved events are never forgotten */
-    uint32_t limit; /* for binders: the highest port that may be used */
+    /*
+     * The two everyday ways to post, each told by one look: to a two-level
+     * guest with words of 64 bits, and to a FIFO guest that has given each vCPU
+     * a control block.
+     */
+    evc_a32 bits;             /* ports with a bit there; 0: not this way */
+    evc_a64 *_Atomic pending; /* with `bits`: those in shared_info */
+    evc_a64 *_Atomic mask;    /* likewise */
+    struct evc_fifo *_Atomic linking; /* `fifo`; NULL: not this way */
+
+    evc_info_ptr *info;                    /* one a vCPU, the domain's */
+    struct evc_table *table;               /* the domain's ports */
+    struct evc_fifo *_Atomic fifo;         /* NULL: two-level */
+    const struct evc_shape *_Atomic shape; /* changes while it is two-level */
+    uint8_t *shared_info;
+    bool ghosts; /* xen-4.17: saved events are never forgotten */
 };
+
+/* In force now; inside RCU, or under the domain's lock. */
+static inline struct evc_fifo *evc_delivery_fifo(const struct evc_delivery *to)
+{
+    /* A2, pairs with A1 */
+    return atomic_load_explicit(&to->fifo, memory_order_acquire);
+}
+
+static inline const struct evc_shape *
+evc_delivery_shape(const struct evc_delivery *to)
+{
+    return atomic_load_explicit(&to->shape, memory_order_acquire);
+}
 
 /* The delivery word of an existing port. */
 static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
@@ -152,8 +168,8 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
 unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port);
 unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port);
 void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port);
-bool evc_twolevel_test(const struct evc_delivery *to, const uint8_t *bits,
-                       uint32_t port);
+bool evc_twolevel_is_pending(const struct evc_delivery *to, uint32_t port);
+bool evc_twolevel_is_masked(const struct evc_delivery *to, uint32_t port);
 
 /* Where a vCPU is told. */
 static inline uint8_t *evc_delivery_info(const struct evc_delivery *to,
@@ -167,21 +183,35 @@ static inline unsigned evc_upcall_raise(uint8_t *info, unsigned vcpu)
 {
     evc_a8 *upcall_pending = (evc_a8 *)(void *)info;
 
-    if (evc_a8_set_sc(upcall_pending, 1) & 1) /* P4, pairs with G1 */
+    if (evc_a8_set_bit_sc(upcall_pending, 0)) /* P4, pairs with G1 */
         return 0;
     return evc_post_for(EVC_POST_KICK, vcpu);
 }
 
-unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port);
-void evc_fifo_clear(const struct evc_delivery *to, uint32_t port);
-/* What evc_fifo_begin() left: `post` is its answer, with EVC_POST_LINK. */
-unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
-                       unsigned post);
+unsigned evc_fifo_post(const struct evc_delivery *to, struct evc_fifo *fifo,
+                       uint32_t port);
+void evc_fifo_clear(const struct evc_delivery *to, struct evc_fifo *fifo,
+                    uint32_t port);
+/* What an event that is to be linked goes on with. */
+struct evc_link {
+    struct evc_fifo *fifo;
+    evc_a32 *word;
+};
+/* Set PENDING and link, where evc_fifo_begin() found a word that wants both. */
+unsigned evc_fifo_link(const struct evc_delivery *to, struct evc_fifo *fifo,
+                       evc_a32 *word, uint32_t port);
+/* Link what is PENDING already, if it still is. */
+unsigned evc_fifo_relink(const struct evc_delivery *to, struct evc_fifo *fifo,
+                         uint32_t port);
 
-#define EVC_FIFO_PENDING (1u << 31)
+#define EVC_FIFO_PENDING_BIT 31u
+#define EVC_FIFO_LINKED_BIT  29u
+#define EVC_FIFO_BUSY_BIT    28u
+
+#define EVC_FIFO_PENDING (1u << EVC_FIFO_PENDING_BIT)
 #define EVC_FIFO_MASKED  (1u << 30)
-#define EVC_FIFO_LINKED  (1u << 29)
-#define EVC_FIFO_BUSY    (1u << 28)
+#define EVC_FIFO_LINKED  (1u << EVC_FIFO_LINKED_BIT)
+#define EVC_FIFO_BUSY    (1u << EVC_FIFO_BUSY_BIT)
 
 /* The event word of an existing port, NULL where its page is missing. */
 static inline evc_a32 *evc_fifo_word(const struct evc_fifo *fifo, uint32_t port)
@@ -203,19 +233,45 @@ static inline evc_a32 *evc_fifo_existing(const struct evc_fifo *fifo,
 
 /* ---- both ABIs ---------------------------------------------------------- */
 
-#define EVC_TWOLEVEL_PORTS 4096u /* with words of 64 bits */
+#define EVC_WIDE_SELECTOR 8u /* pending_sel, in a vcpu_info of 64-bit words */
+
+/* Has this port a bit in words of 64? */
+static inline bool evc_delivery_is_wide(const struct evc_delivery *to,
+                                        uint32_t port)
+{
+    return port < evc_a32_load_acq(&to->bits); /* B4, pairs with B3 */
+}
+
+/* A FIFO guest all of whose vCPUs can be told, else NULL. */
+static inline struct evc_fifo *
+evc_delivery_linking(const struct evc_delivery *to)
+{
+    /* B4, pairs with B3 */
+    return atomic_load_explicit(&to->linking, memory_order_acquire);
+}
+
+static inline evc_a64 *evc_pending_word(const struct evc_delivery *to,
+                                        uint32_t port)
+{
+    return atomic_load_explicit(&to->pending, memory_order_relaxed) + port / 64;
+}
+
+static inline evc_a64 *evc_mask_word(const struct evc_delivery *to,
+                                     uint32_t port)
+{
+    return atomic_load_explicit(&to->mask, memory_order_relaxed) + port / 64;
+}
 
 static EVC_ALWAYS_INLINE unsigned
 evc_twolevel_begin(const struct evc_delivery *to, uint32_t port)
 {
     uint64_t bit = UINT64_C(1) << port % 64;
-    uint32_t word = port / 64;
 
     /* P1, pairs with U2, G3, I1 and W1.  Pending already: merged with it. */
-    if (evc_a64_set_sc((evc_a64 *)(void *)to->pending + word, bit) & bit)
+    if (evc_a64_set_bit_sc(evc_pending_word(to, port), port % 64))
         return 0;
     /* P2, pairs with U1 */
-    if (evc_a64_load_sc((evc_a64 *)(void *)to->mask + word) & bit)
+    if (evc_a64_load_sc(evc_mask_word(to, port)) & bit)
         return EVC_POST_EDGE | EVC_POST_MASKED;
     return EVC_POST_EDGE | EVC_POST_UNDONE;
 }
@@ -231,29 +287,30 @@ static inline unsigned evc_twolevel_end(const struct evc_delivery *to,
 {
     unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));
     uint8_t *info = evc_delivery_info(to, vcpu);
-    evc_a64 *selector = (evc_a64 *)(void *)(info + to->shape->sel_offset);
+    evc_a64 *selector = (evc_a64 *)(void *)(info + EVC_WIDE_SELECTOR);
     uint64_t bit = UINT64_C(1) << port / 64;
 
     if (EVC_RMW_IS_FENCE && (evc_a64_load_sc(selector) & bit)) /* P6, with G2 */
         return EVC_POST_EDGE;
-    if (evc_a64_set_sc(selector, bit) & bit) /* P3, pairs with G2 */
+    if (evc_a64_set_bit_sc(selector, port / 64)) /* P3, pairs with G2 */
         return EVC_POST_EDGE;
     return EVC_POST_EDGE | evc_upcall_raise(info, vcpu);
 }
 
-static EVC_ALWAYS_INLINE unsigned evc_fifo_begin(const struct evc_delivery *to,
+static EVC_ALWAYS_INLINE unsigned evc_fifo_begin(struct evc_link *link,
                                                  uint32_t port)
 {
-    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    evc_a32 *word = evc_fifo_word(link->fifo, port);
     uint32_t now;
 
     if (word == NULL)
         return EVC_POST_UNDONE;
+    link->word = word;
     now = evc_a32_load_rlx(word);
     if (!(now & (EVC_FIFO_MASKED | EVC_FIFO_LINKED)))
         return EVC_POST_UNDONE | EVC_POST_LINK;
     /* F1.  Merged with one that is on its way, whoever brings it there. */
-    if (evc_a32_set_sc(word, EVC_FIFO_PENDING) & EVC_FIFO_PENDING)
+    if (evc_a32_set_bit_sc(word, EVC_FIFO_PENDING_BIT))
         return 0;
     now = evc_a32_load_sc(word); /* F5, pairs with V1 */
     if (now & EVC_FIFO_MASKED)
@@ -270,98 +327,71 @@ static EVC_ALWAYS_INLINE unsigned evc_fifo_begin(const struct evc_delivery *to,
  * Order: what the caller wrote before is visible to whoever takes the event.
  */
 static EVC_ALWAYS_INLINE unsigned evc_post_begin(const struct evc_delivery *to,
-                                                 uint32_t port)
+                                                 uint32_t port,
+                                                 struct evc_link *link)
 {
-    uint32_t way = evc_a32_load_acq(&to->way); /* B4, pairs with B3 */
-
-    if (way == EVC_WAY_TWOLEVEL && port < EVC_TWOLEVEL_PORTS)
+    if (evc_delivery_is_wide(to, port))
         return evc_twolevel_begin(to, port);
-    if (way == EVC_WAY_FIFO)
-        return evc_fifo_begin(to, port);
-    return EVC_POST_UNDONE;
+    link->fifo = evc_delivery_linking(to);
+    return link->fifo != NULL ? evc_fifo_begin(link, port) : EVC_POST_UNDONE;
 }
 
-/* @post: what the beginning answered, with EVC_POST_UNDONE. Answers the whole. */
-static inline unsigned evc_post_end(const struct evc_delivery *to,
-                                    uint32_t port, unsigned post)
-{
-    if (post & EVC_POST_LINK)
-        return evc_fifo_link(to, port, post);
-    if (post & EVC_POST_EDGE)
-        return evc_twolevel_end(to, port);
-    return to->fifo != NULL ? evc_fifo_post(to, port)
-                            : evc_twolevel_post(to, port);
-}
+/* What is neither everyday way, or what the beginning has left of those. */
+unsigned evc_post_end(const struct evc_delivery *to,
+                      const struct evc_link *link, uint32_t port,
+                      unsigned post);
 
 /* Both. */
 unsigned evc_post(const struct evc_delivery *to, uint32_t port);
 
 /*
- * Clear MASK, and tell of what was pending meanwhile: the beginning, which is
- * all where nothing was, and the rest.
+ * Clear MASK.  True: something became pending meanwhile, and is to be told or
+ * linked.
  */
-static inline unsigned evc_twolevel_unmask_begin(const struct evc_delivery *to,
-                                                 uint32_t port)
-{
-    uint64_t bit = UINT64_C(1) << port % 64;
-    uint32_t word = port / 64;
-
-    /* U1, pairs with P2 */
-    if (!(evc_a64_clear_sc((evc_a64 *)(void *)to->mask + word, bit) & bit))
-        return 0;
-    /* U2, pairs with P1 */
-    if (!(evc_a64_load_sc((evc_a64 *)(void *)to->pending + word) & bit))
-        return 0;
-    return EVC_POST_UNDONE | EVC_POST_EDGE;
-}
-
-static inline unsigned evc_fifo_unmask_begin(const struct evc_delivery *to,
+static inline bool evc_twolevel_unmask_begin(const struct evc_delivery *to,
                                              uint32_t port)
 {
+    uint64_t bit = UINT64_C(1) << port % 64;
+
+    /* U1, pairs with P2 */
+    if (!evc_a64_clear_bit_sc(evc_mask_word(to, port), port % 64))
+        return false;
+    /* U2, pairs with P1 */
+    return evc_a64_load_sc(evc_pending_word(to, port)) & bit;
+}
+
+static inline bool evc_fifo_unmask_begin(const struct evc_fifo *fifo,
+                                         uint32_t port)
+{
     const uint32_t linked = EVC_FIFO_PENDING | EVC_FIFO_LINKED;
-    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    evc_a32 *word = evc_fifo_word(fifo, port);
 
     if (word == NULL)
-        return 0;
+        return false;
     /*
      * V1, pairs with F5.  What comes later meets an unmasked word, and what is
      * on a queue will be met unmasked there.
      */
     (void)evc_a32_clear_sc(word, EVC_FIFO_MASKED);
     /* V2, pairs with F1 */
-    if ((evc_a32_load_sc(word) & linked) != EVC_FIFO_PENDING)
-        return 0;
-    return EVC_POST_UNDONE | EVC_POST_EDGE | EVC_POST_LINK;
+    return (evc_a32_load_sc(word) & linked) == EVC_FIFO_PENDING;
 }
 
-static inline unsigned evc_unmask_begin(const struct evc_delivery *to,
-                                        uint32_t port)
-{
-    uint32_t way = evc_a32_load_acq(&to->way); /* B4, pairs with B3 */
-
-    if (way == EVC_WAY_TWOLEVEL && port < EVC_TWOLEVEL_PORTS)
-        return evc_twolevel_unmask_begin(to, port);
-    if (to->fifo != NULL)
-        return evc_fifo_unmask_begin(to, port);
-    return EVC_POST_UNDONE;
-}
-
-/* It became pending before: that was the edge. */
-static inline unsigned evc_unmask_end(const struct evc_delivery *to,
-                                      uint32_t port, unsigned post)
-{
-    post = post & EVC_POST_EDGE ? evc_post_end(to, port, post)
-                                : evc_twolevel_unmask(to, port);
-    return post & ~(unsigned)EVC_POST_EDGE;
-}
-
-static inline unsigned evc_post_unmask(const struct evc_delivery *to,
+/* What has become pending before, which was the edge, is told or linked now. */
+static inline unsigned evc_unmask_tell(const struct evc_delivery *to,
                                        uint32_t port)
 {
-    unsigned post = evc_unmask_begin(to, port);
-
-    return post & EVC_POST_UNDONE ? evc_unmask_end(to, port, post) : post;
+    return evc_twolevel_end(to, port) & ~(unsigned)EVC_POST_EDGE;
 }
+
+static inline unsigned evc_unmask_link(const struct evc_delivery *to,
+                                       struct evc_fifo *fifo, uint32_t port)
+{
+    return evc_fifo_relink(to, fifo, port) & ~(unsigned)EVC_POST_EDGE;
+}
+
+/* The whole of it, in whichever way. */
+unsigned evc_post_unmask(const struct evc_delivery *to, uint32_t port);
 
 /* Forget what is pending: the port is being closed. */
 void evc_post_clear(const struct evc_delivery *to, uint32_t port);
@@ -372,11 +402,12 @@ bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
 static inline bool evc_post_is_linked(const struct evc_delivery *to,
                                       uint32_t port)
 {
+    const struct evc_fifo *fifo = evc_delivery_fifo(to);
     const evc_a32 *word;
 
-    if (to->fifo == NULL)
+    if (fifo == NULL)
         return false;
-    word = evc_fifo_word(to->fifo, port);
+    word = evc_fifo_word(fifo, port);
     return word != NULL && (evc_a32_load_sc(word) & EVC_FIFO_LINKED);
 }
 
@@ -391,8 +422,18 @@ void evc_fifo_destroy(struct evc_fifo *fifo, unsigned vcpus);
 int evc_fifo_add_block(struct evc_fifo *fifo, unsigned vcpu, void *page,
                        uint64_t gfn, unsigned offset);
 
-/* Choose the way of a delivery, whose guest may have given one more block. */
+/*
+ * Take an everyday way, or neither: the guest has given one more control block,
+ * or its ABI or width has changed.
+ */
 void evc_delivery_choose(struct evc_delivery *to, unsigned vcpus);
+
+/*
+ * Another ABI: @fifo, or NULL for two-level.  Senders that go by the old one
+ * are waited for before what it needs goes (evc_rcu_wait()).
+ */
+void evc_delivery_change(struct evc_delivery *to, struct evc_fifo *fifo,
+                         unsigned vcpus);
 
 /* Publish one more page of event words; the caller then replays the saved. */
 void evc_fifo_add_page(struct evc_fifo *fifo, void *page, uint64_t gfn);

@@ -63,25 +63,42 @@ bool evc_fifo_take_saved(const struct evc_delivery *to, uint32_t port)
         return false;
     if (to->ghosts)
         return true;
-    return evc_a64_clear_sc(saved_of(to, port), bit) & bit; /* E2, with S1 */
+    /* E2, pairs with S1 */
+    return evc_a64_clear_bit_sc(saved_of(to, port), port % 64);
 }
 
 /*
  * No word: keep the event back.  If the page came meanwhile, it is a question
  * of who takes the saved bit, this sender or expand_array; one of them does.
  */
-static evc_a32 *save(const struct evc_delivery *to, uint32_t port, bool *again)
+static evc_a32 *save(const struct evc_delivery *to, const struct evc_fifo *fifo,
+                     uint32_t port, bool *again)
 {
-    uint64_t bit = UINT64_C(1) << port % 64;
     evc_a32 *word;
 
     /* S1, pairs with E2 */
-    *again = evc_a64_set_sc(saved_of(to, port), bit) & bit;
-    word = evc_fifo_word(to->fifo, port);
+    *again = evc_a64_set_bit_sc(saved_of(to, port), port % 64);
+    word = evc_fifo_word(fifo, port);
     return word != NULL && evc_fifo_take_saved(to, port) ? word : NULL;
 }
 
 /* ---- marking ------------------------------------------------------------ */
+
+/* mark(), against a guest that keeps changing the word: nothing here can fail. */
+static __attribute__((noinline)) uint32_t mark_anyway(evc_a32 *word,
+                                                      uint32_t set)
+{
+    bool was_pending =
+        set ? evc_a32_set_bit_sc(word, EVC_FIFO_PENDING_BIT) : false;
+    uint32_t old = evc_a32_load_sc(word);
+
+    if (set && !was_pending)
+        old &= ~PENDING;
+    if (!(old & (MASKED | LINKED)) &&
+        evc_a32_set_bit_sc(word, EVC_FIFO_LINKED_BIT))
+        old |= LINKED;
+    return old;
+}
 
 /*
  * Set PENDING and, where the event is neither masked nor linked, LINKED: in one
@@ -106,10 +123,7 @@ static uint32_t mark(evc_a32 *word, uint32_t set)
         if (evc_a32_cas_sc(word, &old, new)) /* F1 */
             return old;
     }
-    old = evc_a32_set_sc(word, set);
-    if (!(old & (MASKED | LINKED)))
-        old |= evc_a32_set_sc(word, LINKED) & LINKED;
-    return old;
+    return mark_anyway(word, set);
 }
 
 /*
@@ -127,8 +141,10 @@ static bool link_behind(evc_a32 *tail, uint32_t port)
         /* F3, pairs with G4 */
         if (evc_a32_cas_sc(tail, &w, (w & ~(BUSY | LINK_MASK)) | port))
             return true;
-        if (i == 0)
-            w = evc_a32_set_sc(tail, BUSY) | BUSY;
+        if (i == 0) {
+            (void)evc_a32_set_bit_sc(tail, EVC_FIFO_BUSY_BIT);
+            w = evc_a32_load_rlx(tail);
+        }
     }
     (void)evc_a32_clear_sc(tail, BUSY);
     return false;
@@ -160,12 +176,10 @@ static struct evc_queue *queue_of(const struct evc_fifo *fifo,
 static inline bool lead(struct evc_block *block, unsigned priority,
                         uint32_t port)
 {
-    uint32_t ready = 1u << priority;
-
     /* F2, pairs with G2 */
     evc_a32_store_rel(&block->control[HEAD + priority], port);
     /* F4, pairs with G2 */
-    return !(evc_a32_set_sc(&block->control[READY], ready) & ready);
+    return !evc_a32_set_bit_sc(&block->control[READY], priority);
 }
 
 /*
@@ -235,30 +249,31 @@ static void unlock_pair(struct evc_fifo *fifo, struct pair p)
  * with EVC_POST_EDGE in it, PENDING has been set.  Answers the whole.
  */
 static __attribute__((noinline)) unsigned
-link_carefully(const struct evc_delivery *to, uint32_t port, unsigned post)
+link_carefully(const struct evc_delivery *to, struct evc_fifo *fifo,
+               uint32_t port, unsigned post)
 {
-    evc_a32 *word = evc_fifo_existing(to->fifo, port);
+    evc_a32 *word = evc_fifo_existing(fifo, port);
     evc_a32 *last = &evc_table_bucket(to->table, port)->last[port % 64];
     uint32_t delivery = evc_delivery_of(to, port), old;
     unsigned vcpu = evc_delivery_vcpu(delivery);
-    struct evc_block *block = block_of(to->fifo, vcpu);
+    struct evc_block *block = block_of(fifo, vcpu);
     bool tell = false;
     struct pair p;
 
     post &= EVC_POST_EDGE;
     if (block == NULL)
         return post | evc_post_for(EVC_POST_DROPPED, vcpu);
-    p = lock_pair(to->fifo, last, delivery);
+    p = lock_pair(fifo, last, delivery);
     old = mark(word, post ? 0 : PENDING);
     if (!(old & (MASKED | LINKED))) {
         if (p.from != NULL && p.from != p.to && p.from->tail == port)
             p.from->tail = 0; /* it must not be linked behind there any more */
-        tell = append(to->fifo, block, evc_delivery_priority(delivery),
-                      p.to->tail, port);
+        tell = append(fifo, block, evc_delivery_priority(delivery), p.to->tail,
+                      port);
         /* Under all of the locks: who links it next holds one of them. */
         evc_a32_store_rlx(last, delivery);
     }
-    unlock_pair(to->fifo, p);
+    unlock_pair(fifo, p);
     if (!post)
         post = (old & PENDING ? 0u : EVC_POST_EDGE) |
                (old & MASKED ? EVC_POST_MASKED : 0u);
@@ -267,15 +282,14 @@ link_carefully(const struct evc_delivery *to, uint32_t port, unsigned post)
 }
 
 /* The tail's word has changed: link_behind(), or lead after all. */
-static __attribute__((noinline)) unsigned link_on(const struct evc_delivery *to,
-                                                  uint32_t port,
-                                                  uint32_t delivery,
-                                                  uint32_t tail)
+static __attribute__((noinline)) unsigned
+link_on(const struct evc_delivery *to, struct evc_fifo *fifo, uint32_t port,
+        uint32_t delivery, uint32_t tail)
 {
     unsigned vcpu = evc_delivery_vcpu(delivery);
     unsigned priority = evc_delivery_priority(delivery);
-    struct evc_block *block = block_of(to->fifo, vcpu);
-    bool tell = append(to->fifo, block, priority, tail, port);
+    struct evc_block *block = block_of(fifo, vcpu);
+    bool tell = append(fifo, block, priority, tail, port);
 
     evc_spin_unlock(&block->queue[priority].lock);
     if (!tell)
@@ -304,37 +318,36 @@ static inline int link_quickly(const struct evc_fifo *fifo, uint32_t tail,
  * What nearly every event that has to be linked needs: the queue of last time,
  * its lock free, the word as it was.  Nothing has been done where it is not so.
  */
-unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
-                       unsigned post)
+unsigned evc_fifo_link(const struct evc_delivery *to, struct evc_fifo *fifo,
+                       evc_a32 *word, uint32_t port)
 {
-    evc_a32 *word = evc_fifo_existing(to->fifo, port);
     struct evc_bucket *bucket = evc_table_bucket(to->table, port);
     uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     unsigned vcpu = evc_delivery_vcpu(delivery);
-    struct evc_block *block = block_of(to->fifo, vcpu);
+    struct evc_block *block = block_of(fifo, vcpu);
     unsigned priority = evc_delivery_priority(delivery);
     struct evc_queue *queue;
     uint32_t old, tail;
     bool tell;
     int linked;
 
-    if (block == NULL || (post & EVC_POST_EDGE))
-        return link_carefully(to, port, post);
+    if (block == NULL)
+        return link_carefully(to, fifo, port, 0);
     queue = &block->queue[priority];
     if (!evc_spin_try(&queue->lock))
-        return link_carefully(to, port, post);
+        return link_carefully(to, fifo, port, 0);
     old = evc_a32_load_rlx(word);
     if (evc_a32_load_rlx(&bucket->last[port % 64]) != delivery ||
         (old & (PENDING | MASKED | LINKED)) ||
         !evc_a32_cas_sc(word, &old, old | PENDING | LINKED)) { /* F1 */
         evc_spin_unlock(&queue->lock);
-        return link_carefully(to, port, post);
+        return link_carefully(to, fifo, port, 0);
     }
     tail = queue->tail;
     queue->tail = port;
-    linked = link_quickly(to->fifo, tail, port);
+    linked = link_quickly(fifo, tail, port);
     if (linked < 0)
-        return link_on(to, port, delivery, tail);
+        return link_on(to, fifo, port, delivery, tail);
     tell = linked == 0 && lead(block, priority, port);
     evc_spin_unlock(&queue->lock);
     if (!tell)
@@ -342,29 +355,38 @@ unsigned evc_fifo_link(const struct evc_delivery *to, uint32_t port,
     return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
 }
 
+unsigned evc_fifo_relink(const struct evc_delivery *to, struct evc_fifo *fifo,
+                         uint32_t port)
+{
+    return link_carefully(to, fifo, port, EVC_POST_EDGE);
+}
+
 /* ---- the operations ----------------------------------------------------- */
 
 /* A word or a control block may be missing. */
-unsigned evc_fifo_post(const struct evc_delivery *to, uint32_t port)
+unsigned evc_fifo_post(const struct evc_delivery *to, struct evc_fifo *fifo,
+                       uint32_t port)
 {
-    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    evc_a32 *word = evc_fifo_word(fifo, port);
     unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port)), post;
+    struct evc_link link = {.fifo = fifo};
     bool again = false;
 
     if (word == NULL)
-        word = save(to, port, &again);
+        word = save(to, fifo, port, &again);
     if (word == NULL)
         return again ? 0 : EVC_POST_SAVED;
     /* Dropped whatever the word says, masked or linked. */
-    if (block_of(to->fifo, vcpu) == NULL)
+    if (block_of(fifo, vcpu) == NULL)
         return evc_post_for(EVC_POST_DROPPED, vcpu);
-    post = evc_fifo_begin(to, port);
-    return post & EVC_POST_LINK ? evc_fifo_link(to, port, post) : post;
+    post = evc_fifo_begin(&link, port);
+    return post & EVC_POST_LINK ? evc_post_end(to, &link, port, post) : post;
 }
 
-void evc_fifo_clear(const struct evc_delivery *to, uint32_t port)
+void evc_fifo_clear(const struct evc_delivery *to, struct evc_fifo *fifo,
+                    uint32_t port)
 {
-    evc_a32 *word = evc_fifo_word(to->fifo, port);
+    evc_a32 *word = evc_fifo_word(fifo, port);
 
     if (word != NULL && (evc_a32_load_sc(word) & PENDING))
         (void)evc_a32_clear_sc(word, PENDING);

@@ -35,7 +35,6 @@ static void domain_free(struct evc_domain *domain)
     evc_count_finish(domain);
     evc_vcpus_destroy(domain);
     evc_table_finish(&domain->table);
-    free(atomic_load(&domain->delivery));
     free(domain->pirq_port);
     evc_sleeper_finish(&domain->idle);
     free(domain);
@@ -44,8 +43,7 @@ static void domain_free(struct evc_domain *domain)
 static int domain_build(struct evc_domain *domain,
                         const struct evc_domain_config *config)
 {
-    const struct evc_shape *shape = evc_shape_of(config->layout);
-    struct evc_delivery *delivery;
+    struct evc_delivery *to = &domain->delivery;
     int r;
 
     domain->pirq_port =
@@ -55,15 +53,16 @@ static int domain_build(struct evc_domain *domain,
     r = evc_table_init(&domain->table);
     if (r < 0)
         return r;
-    delivery = evc_delivery_create(domain, shape, NULL);
-    if (delivery == NULL)
-        return -ENOMEM;
-    atomic_store(&domain->delivery, delivery);
+    if (!evc_rcu_is_quick())
+        evc_table_go_slow(&domain->table);
+    to->table = &domain->table;
+    to->shared_info = domain->shared_info;
+    to->ghosts = evc_is_xen_417(domain->engine);
+    evc_domain_reshape(domain, evc_shape_of(config->layout));
     r = evc_vcpus_create(domain);
     if (r < 0)
         return r;
-    /* The vCPUs' info array is there now. */
-    delivery->info = domain->info;
+    to->info = domain->info;
     return 0;
 }
 

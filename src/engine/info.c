@@ -17,28 +17,6 @@ static const uint32_t status_of[] = {
 
 /* ---- status ------------------------------------------------------------- */
 
-static void answer(struct evtchn_status *arg, uint64_t chan)
-{
-    arg->status = status_of[evc_chan_kind(chan)];
-    switch (evc_chan_kind(chan)) {
-    case EVC_UNBOUND:
-        arg->u.unbound.dom = evc_chan_domid(chan);
-        break;
-    case EVC_INTERDOMAIN:
-        arg->u.interdomain.dom = evc_chan_domid(chan);
-        arg->u.interdomain.port = evc_chan_number(chan);
-        break;
-    case EVC_PIRQ:
-        arg->u.pirq = evc_chan_number(chan);
-        break;
-    case EVC_VIRQ:
-        arg->u.virq = evc_chan_number(chan);
-        break;
-    default:
-        break;
-    }
-}
-
 /*
  * What a port is and whom it tells, of one moment: a port that changes between
  * the two words is read again.  A guest that never stops changing it gets what
@@ -70,14 +48,40 @@ static inline bool look_calmly(const struct evc_domain *domain, uint32_t port,
     return before % 2 == 0 && evc_a32_load_rlx(&domain->changes) == before;
 }
 
+static __attribute__((noinline)) int tell_other(const struct evc_domain *caller,
+                                                struct evtchn_status *arg,
+                                                uint64_t chan, uint32_t vcpu)
+{
+    enum evc_kind kind = evc_chan_kind(chan);
+
+    if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
+        return -EACCES;
+    arg->status = status_of[kind];
+    if (kind == EVC_UNBOUND) {
+        arg->u.unbound.dom = evc_chan_domid(chan);
+    } else if (kind == EVC_INTERDOMAIN) {
+        arg->u.interdomain.dom = evc_chan_domid(chan);
+        arg->u.interdomain.port = evc_chan_number(chan);
+    } else if (kind == EVC_PIRQ) {
+        arg->u.pirq = evc_chan_number(chan);
+    } else if (kind == EVC_VIRQ) {
+        arg->u.virq = evc_chan_number(chan);
+    }
+    /* A port that is just being opened or freed tells nobody. */
+    arg->vcpu = kind > EVC_RESERVED ? vcpu : 0;
+    return 0;
+}
+
+/* Nearly all ports are the first thing. */
 static inline int tell(const struct evc_domain *caller,
                        struct evtchn_status *arg, uint64_t chan, uint32_t vcpu)
 {
-    if ((chan & EVC_CHAN_HOST) && evc_is_xen_417(caller->engine))
-        return -EACCES;
-    answer(arg, chan);
-    /* A port that is just being opened or freed tells nobody. */
-    arg->vcpu = evc_chan_kind(chan) > EVC_RESERVED ? vcpu : 0;
+    if ((chan & (EVC_CHAN_KIND | EVC_CHAN_HOST)) != EVC_INTERDOMAIN)
+        return tell_other(caller, arg, chan, vcpu);
+    arg->status = EVTCHNSTAT_interdomain;
+    arg->vcpu = vcpu;
+    arg->u.interdomain.dom = evc_chan_domid(chan);
+    arg->u.interdomain.port = evc_chan_number(chan);
     return 0;
 }
 
@@ -115,9 +119,9 @@ static int status_locked(struct evc_domain *caller, evc_domid id,
 }
 
 static __attribute__((noinline)) int status_of_any(struct evc_domain *caller,
-                                                   evc_domid id,
                                                    struct evtchn_status *arg)
 {
+    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
     struct evc_domain *domain;
     bool calm = false;
     uint64_t chan = 0;
@@ -136,27 +140,37 @@ static __attribute__((noinline)) int status_of_any(struct evc_domain *caller,
                 : status_locked(caller, id, arg);
 }
 
+/* Nobody forbids the caller to ask for its own port. */
+static inline bool is_plain(const struct evc_domain *caller,
+                            const struct evtchn_status *arg, uint32_t port)
+{
+    if (arg->dom != DOMID_SELF && arg->dom != caller->id)
+        return false;
+    return port < evc_table_valid(&caller->table) &&
+           caller->engine->ops.policy == NULL;
+}
+
 /*
  * Without a lock, for tools ask for every port there is, unless it must wait.
  * Of its own ports a domain may always ask, and they do not go away meanwhile.
  */
 int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
 {
-    evc_domid id = arg->dom == DOMID_SELF ? caller->id : arg->dom;
-    uint32_t before = evc_a32_load_acq(&caller->changes); /* Q3 */
+    uint32_t port = arg->port;
     const struct evc_bucket *bucket;
-    uint32_t delivery;
+    uint32_t before, delivery;
     uint64_t chan;
 
-    bucket = evc_table_find(&caller->table, arg->port);
-    if (id != caller->id || bucket == NULL ||
-        caller->engine->ops.policy != NULL)
-        return status_of_any(caller, id, arg);
-    chan = evc_a64_load_acq(&bucket->chan[arg->port % 64]);
-    delivery = evc_a32_load_acq(&bucket->delivery[arg->port % 64]);
-    if (evc_a64_load_acq(&bucket->chan[arg->port % 64]) != chan ||
-        before % 2 != 0 || evc_a32_load_rlx(&caller->changes) != before)
-        return status_of_any(caller, id, arg);
+    if (!is_plain(caller, arg, port))
+        return status_of_any(caller, arg);
+    /* Q3, and at the end; an odd one does not come back as an even one. */
+    before = evc_a32_load_acq(&caller->changes) & ~1u;
+    bucket = evc_table_bucket(&caller->table, port);
+    chan = evc_a64_load_acq(&bucket->chan[port % 64]);
+    delivery = evc_a32_load_acq(&bucket->delivery[port % 64]);
+    if (evc_a64_load_acq(&bucket->chan[port % 64]) != chan ||
+        evc_a32_load_rlx(&caller->changes) != before)
+        return status_of_any(caller, arg);
     return tell(caller, arg, chan, evc_delivery_vcpu(delivery));
 }
 
@@ -165,7 +179,7 @@ int evc_op_status(struct evc_domain *caller, struct evtchn_status *arg)
 static void describe(struct evc_domain *domain, evc_port port,
                      struct evc_port_info *out)
 {
-    const struct evc_delivery *to = atomic_load(&domain->delivery);
+    const struct evc_delivery *to = &domain->delivery;
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     uint32_t word = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     uint64_t chan = evc_table_chan(&domain->table, port);
@@ -216,14 +230,15 @@ evc_port evc_port_next(struct evc_domain *domain, evc_port after)
 
 void evc_domain_info(struct evc_domain *domain, struct evc_domain_info *out)
 {
-    const struct evc_delivery *to;
+    const struct evc_delivery *to = &domain->delivery;
+    const struct evc_fifo *fifo;
     uint32_t shut_down = evc_a32_load_sc(&domain->shut_down);
 
     evc_spin_lock(&domain->lock);
-    to = atomic_load(&domain->delivery);
+    fifo = evc_delivery_fifo(to);
     *out = (struct evc_domain_info){
         .id = domain->id,
-        .layout = evc_layout_of(to->shape),
+        .layout = evc_layout_of(evc_delivery_shape(to)),
         .vcpus = domain->vcpus,
         .max_port = evc_port_limit(domain),
         .valid_ports = evc_table_valid(&domain->table),
@@ -232,9 +247,9 @@ void evc_domain_info(struct evc_domain *domain, struct evc_domain_info *out)
         .privileged = domain->privileged,
         .dying = domain->dying,
         .shut_down = shut_down != 0,
-        .fifo = to->fifo != NULL,
+        .fifo = fifo != NULL,
         .shutdown_reason = shut_down != 0 ? shut_down - 1 : 0,
-        .fifo_pages = to->fifo != NULL ? to->fifo->pages : 0,
+        .fifo_pages = fifo != NULL ? fifo->pages : 0,
     };
     evc_spin_unlock(&domain->lock);
 }

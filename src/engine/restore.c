@@ -106,18 +106,11 @@ static int map(struct restore *r, uint64_t gfn, void **page)
 /* As init_control does, but for the event that it would announce. */
 static int enter_fifo(struct restore *r)
 {
-    struct evc_domain *domain = r->domain;
-    struct evc_delivery *old = atomic_load(&domain->delivery), *next = NULL;
-    struct evc_fifo *fifo = evc_fifo_create(domain->vcpus);
+    struct evc_fifo *fifo = evc_fifo_create(r->domain->vcpus);
 
-    if (fifo != NULL)
-        next = evc_delivery_create(domain, old->shape, fifo);
-    if (next == NULL) {
-        evc_fifo_destroy(fifo, domain->vcpus);
+    if (fifo == NULL)
         return -ENOMEM;
-    }
-    next->before = old;
-    (void)evc_delivery_publish(domain, next);
+    evc_domain_change(r->domain, fifo);
     return 0;
 }
 
@@ -145,7 +138,7 @@ static int get_fifo(struct restore *r)
         return 0;
     error = enter_fifo(r);
     return error < 0 ? error
-                     : get_pages(r, atomic_load(&r->domain->delivery)->fifo);
+                     : get_pages(r, evc_delivery_fifo(&r->domain->delivery));
 }
 
 /* A tail is followed when the next event comes: its word must be there. */
@@ -171,7 +164,7 @@ static int get_tails(struct restore *r, const struct evc_fifo *fifo,
 
 static int get_block(struct restore *r, unsigned vcpu)
 {
-    struct evc_fifo *fifo = atomic_load(&r->domain->delivery)->fifo;
+    struct evc_fifo *fifo = evc_delivery_fifo(&r->domain->delivery);
     uint64_t gfn = evc_get64(&r->in);
     uint32_t offset = evc_get32(&r->in);
     void *page;
@@ -194,7 +187,7 @@ static int get_block(struct restore *r, unsigned vcpu)
 
 static int get_moved_info(struct restore *r, struct evc_vcpu *vcpu)
 {
-    const struct evc_shape *shape = atomic_load(&r->domain->delivery)->shape;
+    const struct evc_shape *shape = evc_delivery_shape(&r->domain->delivery);
     uint64_t gfn = evc_get64(&r->in);
     uint32_t offset = evc_get32(&r->in);
     void *page;
@@ -213,7 +206,7 @@ static int get_moved_info(struct restore *r, struct evc_vcpu *vcpu)
 
 static int get_info(struct restore *r, struct evc_vcpu *vcpu, bool moved)
 {
-    const struct evc_shape *shape = atomic_load(&r->domain->delivery)->shape;
+    const struct evc_shape *shape = evc_delivery_shape(&r->domain->delivery);
 
     if (moved)
         return get_moved_info(r, vcpu);
@@ -429,7 +422,7 @@ static int get_vcpus(struct restore *r)
 
     for (unsigned v = 0; error == 0 && v < r->head.vcpus; v++)
         error = get_vcpu(r, &r->domain->vcpu[v]);
-    evc_delivery_choose(atomic_load(&r->domain->delivery), r->head.vcpus);
+    evc_delivery_choose(&r->domain->delivery, r->head.vcpus);
     return error;
 }
 

@@ -33,7 +33,7 @@ static struct record record_of(const struct evc_domain *domain, uint32_t port)
 {
     const struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
-    bool fifo = atomic_load(&domain->delivery)->fifo != NULL;
+    bool fifo = evc_delivery_fifo(&domain->delivery) != NULL;
     struct record r = {
         .chan = lasting(evc_table_chan(&domain->table, port)),
         .vcpu = evc_delivery_vcpu(delivery),
@@ -127,13 +127,14 @@ static void put_vcpu(struct evc_out *out, struct evc_vcpu *vcpu,
                      const struct evc_delivery *to)
 {
     struct evc_engine *engine = vcpu->domain->engine;
+    const struct evc_fifo *fifo = evc_delivery_fifo(to);
     const struct evc_block *block =
-        to->fifo != NULL ? atomic_load(&to->fifo->block[vcpu->id]) : NULL;
+        fifo != NULL ? atomic_load(&fifo->block[vcpu->id]) : NULL;
 
     evc_put32(out, (evc_a32_load_acq(&vcpu->online) ? EVC_SAVED_ONLINE : 0) |
                        (vcpu->info_page != NULL ? EVC_SAVED_MOVED : 0) |
                        (block != NULL ? EVC_SAVED_BLOCK : 0));
-    put_info(out, vcpu, to->shape);
+    put_info(out, vcpu, evc_delivery_shape(to));
     put_block(out, block);
     pthread_mutex_lock(&engine->timers);
     put_timers(out, vcpu);
@@ -157,8 +158,8 @@ static void put_head(struct evc_out *out, struct evc_domain *domain,
 {
     evc_put32(out, EVC_SAVED_MAGIC);
     evc_put16(out, EVC_SAVED_VERSION);
-    evc_put8(out, (uint8_t)evc_layout_of(to->shape));
-    evc_put8(out, to->fifo != NULL ? EVC_SAVED_FIFO : 0);
+    evc_put8(out, (uint8_t)evc_layout_of(evc_delivery_shape(to)));
+    evc_put8(out, evc_delivery_fifo(to) != NULL ? EVC_SAVED_FIFO : 0);
     evc_put16(out, domain->id);
     evc_put16(out, 0);
     evc_put32(out, domain->vcpus);
@@ -182,18 +183,17 @@ static void put_pages(struct evc_out *out, const struct evc_fifo *fifo)
 int evc_domain_save(struct evc_domain *domain, void *buffer, size_t size)
 {
     struct evc_out out = {.to = buffer, .room = buffer != NULL ? size : 0};
-    const struct evc_delivery *to;
+    const struct evc_delivery *to = &domain->delivery;
     int r = 0;
 
     evc_spin_lock(&domain->lock);
-    to = atomic_load(&domain->delivery);
     if (domain->dying) {
         r = -EINVAL;
     } else if (domain->resetting) {
         r = -EBUSY;
     } else {
         put_head(&out, domain, to);
-        put_pages(&out, to->fifo);
+        put_pages(&out, evc_delivery_fifo(to));
         for (unsigned v = 0; v < domain->vcpus; v++)
             put_vcpu(&out, &domain->vcpu[v], to);
         (void)records(domain, &out);

@@ -61,7 +61,7 @@ static inline void evc_domain_posted(struct evc_domain *domain, uint32_t port,
 /* Raise an existing port of a domain; inside RCU. The outcome is EVC_POST_*. */
 static inline unsigned evc_domain_post(struct evc_domain *domain, uint32_t port)
 {
-    unsigned post = evc_post(evc_domain_delivery(domain), port);
+    unsigned post = evc_post(&domain->delivery, port);
 
     evc_domain_posted(domain, port, post);
     return post;

@@ -133,31 +133,31 @@ static inline int send_end(struct evc_domain *peer, uint32_t port,
 }
 
 /* A two-level guest, whose vCPU may have to be told. */
-static __attribute__((noinline)) int send_tell(struct evc_domain *peer,
-                                               const struct evc_delivery *to,
-                                               uint32_t port,
-                                               struct evc_reader reader)
+static __attribute__((noinline)) int
+send_tell(struct evc_domain *peer, uint32_t port, struct evc_reader reader)
 {
-    return send_end(peer, port, evc_twolevel_end(to, port), reader);
+    return send_end(peer, port, evc_twolevel_end(&peer->delivery, port),
+                    reader);
 }
 
 /* A FIFO guest, whose event word is to be linked. */
 static __attribute__((noinline)) int send_link(struct evc_domain *peer,
-                                               const struct evc_delivery *to,
-                                               uint32_t port, unsigned post,
+                                               struct evc_fifo *fifo,
+                                               evc_a32 *word, uint32_t port,
                                                struct evc_reader reader)
 {
-    return send_end(peer, port, evc_fifo_link(to, port, post), reader);
+    return send_end(peer, port,
+                    evc_fifo_link(&peer->delivery, fifo, word, port), reader);
 }
 
 /* Anything else. */
 static __attribute__((noinline)) int send_on(struct evc_domain *peer,
-                                             const struct evc_delivery *to,
+                                             struct evc_link link,
                                              uint32_t port, unsigned post,
                                              struct evc_reader reader)
 {
     if (post & EVC_POST_UNDONE)
-        post = evc_post_end(to, port, post);
+        post = evc_post_end(&peer->delivery, &link, port, post);
     return send_end(peer, port, post, reader);
 }
 
@@ -168,7 +168,7 @@ static __attribute__((noinline)) int send_on(struct evc_domain *peer,
  */
 int evc_send(struct evc_domain *domain, evc_port port)
 {
-    const struct evc_delivery *to;
+    struct evc_link link = {0};
     struct evc_reader reader;
     struct evc_domain *peer;
     uint64_t chan;
@@ -176,25 +176,25 @@ int evc_send(struct evc_domain *domain, evc_port port)
 
     if (!evc_rcu_try(&reader))
         return send(domain, port);
-    chan = evc_table_look(&domain->table, port); /* C2, pairs with C1 */
+    chan = evc_table_quick(&domain->table, port); /* C2, pairs with C1 */
     if (evc_chan_way(chan) != EVC_INTERDOMAIN) {
         evc_rcu_leave(reader);
         return send(domain, port);
     }
     peer = peer_of(domain, chan);
     port = evc_chan_number(chan);
-    to = evc_domain_delivery(peer);
-    post = evc_post_begin(to, port);
+    post = evc_post_begin(&peer->delivery, port, &link);
     if (post == (EVC_POST_EDGE | EVC_POST_UNDONE))
-        return send_tell(peer, to, port, reader);
-    if (post & EVC_POST_LINK)
-        return send_link(peer, to, port, post, reader);
+        return send_tell(peer, port, reader);
+    if (post == (EVC_POST_LINK | EVC_POST_UNDONE))
+        return send_link(peer, link.fifo, link.word, port, reader);
     if (evc_domain_is_todo(peer, post))
-        return send_on(peer, to, port, post, reader);
+        return send_on(peer, link, port, post, reader);
     evc_rcu_leave(reader);
     return 0;
 }
 
+/* All of it, by the long way. */
 static __attribute__((noinline)) int unmask(struct evc_domain *domain,
                                             uint32_t port)
 {
@@ -203,36 +203,62 @@ static __attribute__((noinline)) int unmask(struct evc_domain *domain,
     evc_rcu_lock();
     if (evc_chan_kind(evc_table_chan(&domain->table, port)) > EVC_RESERVED)
         evc_domain_posted(domain, port,
-                          evc_post_unmask(evc_domain_delivery(domain), port));
+                          evc_post_unmask(&domain->delivery, port));
     evc_rcu_unlock();
     return 0;
 }
 
-static __attribute__((noinline)) int unmask_on(struct evc_domain *domain,
-                                               const struct evc_delivery *to,
-                                               uint32_t port, unsigned post,
-                                               struct evc_reader reader)
+/* An event that came while the port was masked: the vCPU may have to be told. */
+static __attribute__((noinline)) int unmask_tell(struct evc_domain *domain,
+                                                 uint32_t port)
 {
-    evc_domain_posted(domain, port, evc_unmask_end(to, port, post));
+    const struct evc_delivery *to = &domain->delivery;
+    unsigned post = 0;
+
+    evc_rcu_lock();
+    if (evc_delivery_is_wide(to, port)) /* not where the ABI has changed */
+        post = evc_unmask_tell(to, port);
+    evc_domain_posted(domain, port, post);
+    evc_rcu_unlock();
+    return 0;
+}
+
+/* The same for a FIFO guest; or one that is neither. */
+static __attribute__((noinline)) int unmask_link(struct evc_domain *domain,
+                                                 struct evc_fifo *fifo,
+                                                 uint32_t port,
+                                                 struct evc_reader reader)
+{
+    if (fifo == NULL) {
+        evc_rcu_leave(reader);
+        return unmask(domain, port);
+    }
+    evc_domain_posted(domain, port,
+                      evc_unmask_link(&domain->delivery, fifo, port));
     evc_rcu_leave(reader);
     return 0;
 }
 
-/* As evc_send(): the everyday way without a call. */
+/*
+ * As evc_send(): the everyday way without a call.  A domain's own ports stay,
+ * and so does its shared_info: only the pages of a FIFO guest may go meanwhile.
+ */
 int evc_unmask(struct evc_domain *domain, evc_port port)
 {
-    const struct evc_delivery *to;
+    const struct evc_delivery *to = &domain->delivery;
     struct evc_reader reader;
-    unsigned post;
+    struct evc_fifo *fifo;
 
-    /* Before RCU: a domain's own ports stay. */
-    if (evc_chan_kind(evc_table_look(&domain->table, port)) <= EVC_RESERVED ||
-        !evc_rcu_try(&reader))
+    if (evc_chan_kind(evc_table_quick(&domain->table, port)) <= EVC_RESERVED)
         return unmask(domain, port);
-    to = evc_domain_delivery(domain);
-    post = evc_unmask_begin(to, port);
-    if (post & EVC_POST_UNDONE)
-        return unmask_on(domain, to, port, post, reader);
+    if (evc_delivery_is_wide(to, port))
+        return evc_twolevel_unmask_begin(to, port) ? unmask_tell(domain, port)
+                                                   : 0;
+    if (!evc_rcu_try(&reader))
+        return unmask(domain, port);
+    fifo = evc_delivery_linking(to);
+    if (fifo == NULL || evc_fifo_unmask_begin(fifo, port))
+        return unmask_link(domain, fifo, port, reader);
     evc_rcu_leave(reader);
     return 0;
 }

@@ -20,7 +20,7 @@ bool evc_vcpu_deliverable(const struct evc_domain *domain, uint32_t vcpu)
     if (vcpu >= domain->vcpus)
         return false;
     evc_rcu_lock();
-    shape = evc_domain_delivery(domain)->shape;
+    shape = evc_delivery_shape(&domain->delivery);
     info = atomic_load(&domain->info[vcpu]);
     /* K3, pairs with P4 */
     due = evc_a8_load_sc((const evc_a8 *)(const void *)info) != 0;

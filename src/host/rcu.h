@@ -63,8 +63,11 @@ static inline void evc_rcu_unlock(void)
 /*
  * The same for the few functions that are all about speed: in and out by one
  * store each.  False: not this way (a thread's first time, a section inside of
- * another, a kernel without membarrier); the caller takes the long one.
+ * another); the caller takes the long one.  Where evc_rcu_is_quick() says that
+ * the kernel has no membarrier, nobody is to try.
  */
+bool evc_rcu_is_quick(void);
+
 struct evc_reader {
     unsigned long *inside; /* liburcu's word for this thread; 0: outside */
 };
@@ -74,8 +77,7 @@ static inline bool evc_rcu_try(struct evc_reader *reader)
 #ifdef EVC_RCU_INLINE
     struct urcu_bp_reader *self = URCU_TLS(urcu_bp_reader);
 
-    if (caa_unlikely(self == NULL || !urcu_bp_has_sys_membarrier ||
-                     (self->ctr & URCU_BP_GP_CTR_NEST_MASK)))
+    if (caa_unlikely(self == NULL || (self->ctr & URCU_BP_GP_CTR_NEST_MASK)))
         return false;
     reader->inside = &self->ctr;
     _CMM_STORE_SHARED(self->ctr, _CMM_LOAD_SHARED(urcu_bp_gp.ctr));

@@ -143,7 +143,9 @@ struct evc_shelf {
 
 struct evc_table {
     evc_a32 valid; /* ports below this exist; a multiple of 64 */
+    evc_a32 quick; /* the same for evc_table_quick(), or 0 if it is not to be */
     struct evc_directory *_Atomic directory;
+    bool slow; /* quick is to stay 0 */
     /* For binders, on lines of their own: */
     struct evc_shelf *shelf[EVC_SHELVES] __attribute__((aligned(64)));
     uint32_t full;     /* shelves without a free port */
@@ -155,6 +157,8 @@ struct evc_table {
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
 int evc_table_init(struct evc_table *table);
 void evc_table_finish(struct evc_table *table);
+/* evc_table_quick() is not to find anything, now and later. */
+void evc_table_go_slow(struct evc_table *table);
 
 static inline uint32_t evc_table_valid(const struct evc_table *table)
 {
@@ -205,6 +209,18 @@ static inline void evc_bucket_set_chan(struct evc_bucket *bucket, uint32_t port,
                                        uint64_t chan)
 {
     evc_a64_store_rel(&bucket->chan[port % 64], chan); /* C1, pairs with C2 */
+}
+
+/*
+ * The same for those who can only go the quick way, where it is open: elsewhere
+ * they find nothing but free ports here, and ask again by the long one.
+ */
+static inline uint64_t evc_table_quick(const struct evc_table *table,
+                                       uint32_t port)
+{
+    return port < evc_a32_load_acq(&table->quick) /* T2, pairs with T1 */
+               ? evc_table_chan(table, port)
+               : EVC_FREE;
 }
 
 static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,

@@ -91,9 +91,17 @@ int evc_table_grow(struct evc_table *table, uint32_t port)
         if (r < 0)
             return r;
     }
-    if (port >= valid) /* T1, pairs with T2 */
+    if (port >= valid) { /* T1, pairs with T2 */
         evc_a32_store_rel(&table->valid, (port | 63) + 1);
+        evc_a32_store_rel(&table->quick, table->slow ? 0 : (port | 63) + 1);
+    }
     return 0;
+}
+
+void evc_table_go_slow(struct evc_table *table)
+{
+    table->slow = true;
+    evc_a32_store_rel(&table->quick, 0);
 }
 
 int evc_table_init(struct evc_table *table)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shape of what a domain shares with its guest, and the one object that
- * senders reach it by.
+ * The shape of what a domain shares with its guest, and another ABI for it.
  *
- * Changing it builds a new struct evc_delivery, publishes it, waits until no
- * sender uses the old one, and only then gives up what that one needed.
+ * Who changes the ABI stores it, waits until no sender goes by the old one, and
+ * only then gives up what that one needed.
  */
 #include "state.h"
 
@@ -49,58 +48,44 @@ bool evc_domain_is_wide(struct evc_domain *domain)
     bool wide;
 
     evc_rcu_lock();
-    wide = evc_domain_delivery(domain)->shape->wide;
+    wide = evc_delivery_shape(&domain->delivery)->wide;
     evc_rcu_unlock();
     return wide;
 }
 
-/* ---- publishing --------------------------------------------------------- */
+_Static_assert(EVC_ABI_X86_64_VCPU_INFO_PENDING_SEL == EVC_WIDE_SELECTOR &&
+                   EVC_ABI_ARM_VCPU_INFO_PENDING_SEL == EVC_WIDE_SELECTOR,
+               "where senders to 64-bit words look for the selector");
 
-static uint32_t limit_of(const struct evc_domain *domain,
-                         const struct evc_shape *shape,
-                         const struct evc_fifo *fifo)
+static void set_limit(struct evc_domain *domain)
 {
-    uint32_t ports = fifo != NULL ? EVC_FIFO_PORTS : shape->ports;
+    const struct evc_delivery *to = &domain->delivery;
+    uint32_t ports = evc_delivery_fifo(to) != NULL
+                         ? EVC_FIFO_PORTS
+                         : evc_delivery_shape(to)->ports;
 
-    return domain->max_port < ports - 1 ? domain->max_port : ports - 1;
+    domain->limit = domain->max_port < ports - 1 ? domain->max_port : ports - 1;
 }
 
-struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
-                                         const struct evc_shape *shape,
-                                         struct evc_fifo *fifo)
+void evc_domain_reshape(struct evc_domain *domain,
+                        const struct evc_shape *shape)
 {
-    struct evc_delivery *delivery = calloc(1, sizeof(*delivery));
-
-    if (delivery == NULL)
-        return NULL;
-    delivery->table = &domain->table;
-    delivery->info = domain->info;
-    delivery->shape = shape;
-    delivery->pending = domain->shared_info + shape->pending;
-    delivery->mask = domain->shared_info + shape->mask;
-    delivery->fifo = fifo;
-    delivery->ghosts = evc_is_xen_417(domain->engine);
-    delivery->limit = limit_of(domain, shape, fifo);
-    evc_delivery_choose(delivery, domain->vcpus);
-    return delivery;
+    atomic_store(&domain->delivery.shape, shape);
+    evc_delivery_choose(&domain->delivery, domain->vcpus);
+    set_limit(domain);
 }
 
-struct evc_delivery *evc_delivery_publish(struct evc_domain *domain,
-                                          struct evc_delivery *next)
+void evc_domain_change(struct evc_domain *domain, struct evc_fifo *fifo)
 {
-    /* A1, pairs with A2 */
-    return atomic_exchange(&domain->delivery, next);
+    evc_delivery_change(&domain->delivery, fifo, domain->vcpus);
+    set_limit(domain);
 }
 
-/* Nobody uses `old` any more: unmap what it had, free it. */
-void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old)
+/* Nobody uses `fifo` any more: unmap what it had, free it. */
+void evc_domain_retire(struct evc_domain *domain, struct evc_fifo *fifo)
 {
     const struct evc_ops *ops = &domain->engine->ops;
-    struct evc_fifo *fifo = old->fifo;
 
-    free(old);
-    if (fifo == NULL)
-        return;
     for (unsigned v = 0; v < domain->vcpus; v++) {
         struct evc_block *block = atomic_load(&fifo->block[v]);
 

@@ -9,15 +9,15 @@
  *   domain.lock     the ports of one domain; of two, the lower id first
  *   engine.timers   which timer is due when
  *
- * Senders take none of them.  They read under RCU: the table of domains, a
- * domain's delivery, its vcpu_info pointers.  Whoever replaces one of these
+ * Senders take none of them.  They read under RCU: the table of domains, the
+ * queues of a FIFO guest, vcpu_info pointers.  Whoever replaces one of these
  * waits for the readers (evc_rcu_wait) before the old one goes; a reader waits
  * for nobody who could be waiting so.
  *
  *   here                  there                   if it were weaker
  *   --------------------  ----------------------  -----------------------------
  *   D1 store domain  rel  D2 load domain     acq  a sender meets half a domain
- *   A1 store deliv.  rel  A2 load delivery   acq  a sender meets half an ABI
+ *   A1 store fifo    rel  A2 load fifo       acq  (delivery/delivery.h)
  */
 #ifndef EVC_STATE_STATE_H
 #define EVC_STATE_STATE_H
@@ -78,9 +78,9 @@ struct evc_info_slot {
 struct evc_domain {
     /* Read by senders: */
     struct evc_engine *engine;
-    struct evc_delivery *_Atomic delivery;
-    evc_info_ptr *info; /* [vcpus] */
     void *cookie;
+    struct evc_delivery delivery;
+    evc_info_ptr *info;    /* [vcpus] */
     struct evc_vcpu *vcpu; /* [vcpus] */
     uint32_t vcpus;
     evc_domid id;
@@ -94,6 +94,7 @@ struct evc_domain {
     evc_spin lock __attribute__((aligned(64)));
     evc_a32 refs;
     uint32_t max_port, nr_pirqs;
+    uint32_t limit; /* the highest port that may be used now */
     bool privileged;
     bool resetting, dying;
     evc_a32 logged_drop;       /* the log has had its line about this */
@@ -162,13 +163,6 @@ static inline struct evc_domain *evc_engine_peer(struct evc_engine *engine,
                                                  evc_domid id)
 {
     return id < EVC_DOMIDS ? evc_engine_bound(engine, id) : NULL;
-}
-
-static inline const struct evc_delivery *
-evc_domain_delivery(const struct evc_domain *domain)
-{
-    /* A2, pairs with A1 */
-    return atomic_load_explicit(&domain->delivery, memory_order_acquire);
 }
 
 /* A counted reference to a domain that stays alive until put; or NULL. */
@@ -284,15 +278,13 @@ enum evc_layout evc_layout_of(const struct evc_shape *shape);
 bool evc_domain_is_wide(struct evc_domain *domain);
 
 /*
- * Publish and retire: the caller holds the lock, publishes, waits for readers,
- * and retires what was there.
+ * Another shape, or another ABI: @fifo, or NULL for two-level.  The caller holds
+ * the lock, changes, waits for readers, and retires what was there.
  */
-struct evc_delivery *evc_delivery_create(struct evc_domain *domain,
-                                         const struct evc_shape *shape,
-                                         struct evc_fifo *fifo);
-struct evc_delivery *evc_delivery_publish(struct evc_domain *domain,
-                                          struct evc_delivery *next);
-void evc_delivery_retire(struct evc_domain *domain, struct evc_delivery *old);
+void evc_domain_reshape(struct evc_domain *domain,
+                        const struct evc_shape *shape);
+void evc_domain_change(struct evc_domain *domain, struct evc_fifo *fifo);
+void evc_domain_retire(struct evc_domain *domain, struct evc_fifo *fifo);
 
 /* ---- counting (count.c) ------------------------------------------------- */
 

@@ -25,7 +25,7 @@ static void store_halves(uint8_t *at, uint64_t value)
 void evc_time_write(struct evc_vcpu *vcpu)
 {
     struct evc_domain *domain = vcpu->domain;
-    const struct evc_shape *shape = evc_domain_delivery(domain)->shape;
+    const struct evc_shape *shape = evc_delivery_shape(&domain->delivery);
     uint8_t *at =
         (uint8_t *)atomic_load(&domain->info[vcpu->id]) + shape->time_offset;
     evc_a32 *version = (evc_a32 *)(void *)at;
@@ -60,7 +60,7 @@ void evc_domain_set_wallclock(struct evc_domain *domain, uint64_t ns)
     uint32_t odd;
 
     evc_spin_lock(&domain->lock);
-    shape = atomic_load(&domain->delivery)->shape;
+    shape = evc_delivery_shape(&domain->delivery);
     version = (evc_a32 *)(void *)(page + shape->wallclock);
     odd = version_odd(version);
     evc_a32_store_rlx(version + 1, (uint32_t)sec);

@@ -28,7 +28,7 @@ static int vcpu_init(struct evc_domain *domain, unsigned v)
 
 int evc_vcpus_create(struct evc_domain *domain)
 {
-    const struct evc_shape *shape = atomic_load(&domain->delivery)->shape;
+    const struct evc_shape *shape = evc_delivery_shape(&domain->delivery);
     uint32_t n = domain->vcpus;
 
     domain->vcpus = 0; /* how many there are to destroy */
@@ -152,7 +152,7 @@ int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
     int r;
 
     evc_spin_lock(&domain->lock);
-    shape = atomic_load(&domain->delivery)->shape;
+    shape = evc_delivery_shape(&domain->delivery);
     r = check_place(vcpu, self, shape, offset);
     if (r == 0)
         r = domain->engine->ops.map(domain->cookie, gfn, &page);

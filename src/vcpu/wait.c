@@ -87,7 +87,7 @@ static void open_upcalls(struct evc_vcpu *vcpu)
 
     evc_rcu_lock();
     info = atomic_load(&domain->info[vcpu->id]);
-    if (evc_domain_delivery(domain)->shape->has_mask)
+    if (evc_delivery_shape(&domain->delivery)->has_mask)
         evc_a8_store_rlx((evc_a8 *)(void *)(info + 1), 0);
     evc_rcu_unlock();
 }
@@ -116,7 +116,7 @@ static int look_at(struct evc_domain *domain, uint32_t port)
     chan = evc_table_chan(&domain->table, port);
     if (evc_chan_kind(chan) <= EVC_RESERVED || (chan & EVC_CHAN_HOST))
         return -EINVAL;
-    return evc_post_is_pending(evc_domain_delivery(domain), port);
+    return evc_post_is_pending(&domain->delivery, port);
 }
 
 /* 1: do not wait; 0: wait; -EINVAL. */

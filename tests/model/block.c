@@ -20,6 +20,7 @@ static void setup(unsigned i)
 {
     model_fifo_init(&world[i]);
     free(atomic_exchange(&world[i].to.fifo->block[1], NULL));
+    evc_delivery_choose(&world[i].to, MODEL_VCPUS);
     evc_a32_store_rlx(&world[i].bucket.delivery[PORT],
                       evc_delivery_word(1, EVC_DEFAULT_PRIORITY));
 }

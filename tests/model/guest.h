@@ -33,6 +33,8 @@ static const struct evc_shape model_shape = {
     .wide = true,
     .has_mask = true,
     .sel_offset = 8,
+    .pending = offsetof(struct shared, pending),
+    .mask = offsetof(struct shared, mask),
     .ports = MODEL_PORTS,
     .slots = MODEL_VCPUS,
     .info_size = 64,
@@ -43,7 +45,7 @@ typedef void model_handler(struct model_world *w, uint32_t port);
 /* Everything zero, every port notifying vCPU 0, two-level. */
 static void model_world_init(struct model_world *w)
 {
-    struct evc_fifo *fifo = w->to.fifo;
+    struct evc_fifo *fifo = atomic_load(&w->to.fifo);
     struct evc_directory *directory;
 
     memset(w, 0, sizeof(*w));
@@ -59,13 +61,11 @@ static void model_world_init(struct model_world *w)
     }
     for (unsigned v = 0; v < MODEL_VCPUS; v++)
         atomic_store(&w->info[v], w->shared.info[v]);
-    w->to = (struct evc_delivery){.table = &w->table,
-                                  .info = w->info,
-                                  .shape = &model_shape,
-                                  .pending = w->shared.pending,
-                                  .mask = w->shared.mask,
-                                  .fifo = fifo};
-    evc_a32_store_rlx(&w->to.way, EVC_WAY_TWOLEVEL);
+    w->to.table = &w->table;
+    w->to.info = w->info;
+    w->to.shared_info = (uint8_t *)&w->shared;
+    atomic_store(&w->to.shape, &model_shape);
+    evc_delivery_change(&w->to, fifo, MODEL_VCPUS);
 }
 
 /* ---- two-level ---------------------------------------------------------- */

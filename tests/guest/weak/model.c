@@ -47,11 +47,8 @@ static const struct evc_shape shape = {.wide = true,
                                        .ports = 4096,
                                        .slots = 32,
                                        .info_size = 64};
-static struct evc_delivery to = {.table = &table,
-                                 .info = infos,
-                                 .shape = &shape,
-                                 .pending = now.shared + 2048,
-                                 .mask = now.shared + 2560};
+static struct evc_delivery to = {
+    .table = &table, .info = infos, .shape = &shape, .shared_info = now.shared};
 static struct evc_fifo *fifo;
 static struct evc_block *blocks[VCPUS], blocks_at_first[VCPUS];
 static bool is_fifo;
@@ -169,7 +166,7 @@ static void boot(bool with_fifo)
     }
     fifo = evc_fifo_create(VCPUS);
     to.fifo = is_fifo ? fifo : NULL;
-    evc_a32_store_rlx(&to.way, is_fifo ? EVC_WAY_OTHER : EVC_WAY_TWOLEVEL);
+    evc_delivery_choose(&to, VCPUS);
     if (evc_guest_init(&now.guest, &config))
         abort();
     weak_watch(now.ports, sizeof(now.ports));

@@ -34,6 +34,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#define EVC_NO_ASM /* base/atomic.h */
+
 uint64_t weak_load(const void *at, unsigned size, int order);
 void weak_store(void *at, unsigned size, uint64_t v, int order);
 
