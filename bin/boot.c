@@ -65,12 +65,11 @@ static void set_vcpus(struct argp_state *state, const char *text,
     char *end;
     unsigned long n = strtoul(text, &end, 10);
 
-    if (end == text || *end != 0 || n == 0)
-        argp_error(state, "--vcpus is a number, not '%s'", text);
-    else if (n > 1)
-        argp_failure(state, EVC_EXIT_UNUSABLE, 0,
-                     "--vcpus=%lu: a guest here has one vCPU", n);
-    options->vcpus = 1;
+    if (end == text || *end != 0 || text[0] == '-' || n == 0 ||
+        n > EVC_PV_VCPUS)
+        argp_error(state, "--vcpus is a number from 1 to %u, not '%s'",
+                   EVC_PV_VCPUS, text);
+    options->vcpus = (unsigned)n;
 }
 
 static void set_console(struct argp_state *state, const char *name,
@@ -227,7 +226,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp_option choices[] = {
     {"memory", OPTION_MEMORY, "SIZE", 0,
      "Its memory: 64M (the default), 1G, ...", 0},
-    {"vcpus", OPTION_VCPUS, "N", 0, "Its vCPUs: 1, so far", 0},
+    {"vcpus", OPTION_VCPUS, "N", 0, "Its vCPUs: 1 (the default) to 32", 0},
     {"cmdline", OPTION_CMDLINE, "TEXT", 0, "Its command line", 0},
     {"module", OPTION_MODULE, "FILE", 0,
      "A file it finds in its memory, an initial RAM disk for example", 0},

@@ -5,7 +5,7 @@
  * <evc/abi/>'s.
  *
  * Source: Xen's public headers xen.h, arch-x86/xen.h, arch-x86/xen-x86_64.h,
- * memory.h, callback.h, version.h, elfnote.h; a test holds the two together.
+ * memory.h, callback.h, version.h, vcpu.h, elfnote.h; a test holds the two together.
  */
 #ifndef EVC_PV_ABI_H
 #define EVC_PV_ABI_H
@@ -143,6 +143,34 @@ enum evc_pv_segment {
     EVC_SEGBASE_GS_KERNEL = 2,
     EVC_SEGBASE_GS_USER_SEL = 3,
 };
+
+/* ---- what a vCPU starts with: VCPUOP_initialise ------------------------------------- */
+
+struct evc_pv_user_regs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+    uint64_t rax, rcx, rdx, rsi, rdi;
+    uint32_t error_code, entry_vector;
+    uint64_t rip;
+    uint16_t cs, pad0;
+    uint8_t saved_upcall_mask, pad1[3];
+    uint64_t rflags, rsp;
+    uint64_t ss, es, ds, fs, gs; /* 16 bits of each */
+};
+
+struct evc_pv_context {
+    uint8_t fpu[512];
+    uint64_t flags;
+    struct evc_pv_user_regs regs;
+    struct evc_pv_trap_info trap[256]; /* by vector */
+    uint64_t ldt_base, ldt_entries, gdt_frames[16], gdt_entries;
+    uint64_t kernel_ss, kernel_sp;
+    uint64_t control[8], debug[8];
+    uint64_t event_callback, failsafe_callback, syscall_callback;
+    uint64_t vm_assist;
+    uint64_t fs, gs_kernel, gs_user;
+};
+
+#define EVC_CONTEXT_IN_KERNEL 4u
 
 /* ---- notes of an image -------------------------------------------------------------- */
 

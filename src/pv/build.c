@@ -168,13 +168,26 @@ static void build_shared_info(struct build *build)
         info->vcpu_info[i].evtchn_upcall_mask = 1;
 }
 
-static void start_vcpu(struct build *build, struct evc_pv_world *world)
+static void build_vcpus(struct build *build)
 {
-    struct evc_pv_vcpu *vcpu = &build->domain->vcpu;
+    struct evc_pv_domain *domain = build->domain;
 
-    vcpu->domain = build->domain;
-    vcpu->base = mfn_of(build, build->layout.tables);
-    world->regs = (struct evc_pv_regs){
+    pthread_mutex_init(&domain->lock, NULL);
+    domain->base = mfn_of(build, build->layout.tables);
+    domain->nr_vcpus = build->start->vcpus ? build->start->vcpus : 1;
+    for (uint32_t i = 0; i < domain->nr_vcpus; i++) {
+        domain->vcpu[i].domain = domain;
+        domain->vcpu[i].id = i;
+    }
+}
+
+static void start_vcpu(struct build *build)
+{
+    struct evc_pv_vcpu *vcpu = &build->domain->vcpu[0];
+
+    vcpu->initialised = true;
+    vcpu->up = true;
+    vcpu->start = (struct evc_pv_regs){
         .rip = build->start->image->entry,
         .rsp = build->layout.stack + EVC_PV_PAGE,
         .rsi = build->layout.start_info,
@@ -203,6 +216,9 @@ int evc_pv_build(struct evc_pv_domain *domain, const struct evc_pv_start *start,
     };
     int r = check_command_line(start, error);
 
+    if (r == 0 && start->vcpus > EVC_PV_VCPUS)
+        r = evc_pv_fail(error, -EINVAL, "a guest has at most %u vCPUs",
+                        EVC_PV_VCPUS);
     if (r == 0)
         r = evc_pv_layout_plan(start, domain->frames.nr_pages, &build.layout,
                                error);
@@ -217,6 +233,7 @@ int evc_pv_build(struct evc_pv_domain *domain, const struct evc_pv_start *start,
     out->layout = build.layout;
     out->store_mfn = mfn_of(&build, build.layout.store);
     out->console_mfn = mfn_of(&build, build.layout.console);
-    start_vcpu(&build, out);
+    build_vcpus(&build);
+    start_vcpu(&build);
     return 0;
 }

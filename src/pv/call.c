@@ -20,25 +20,37 @@
 
 /* ---- the end of a domain ----------------------------------------------------------- */
 
-void evc_pv_end(struct evc_pv_domain *domain, enum evc_pv_end how,
+static bool end(struct evc_pv_domain *domain, enum evc_pv_end how,
                 uint32_t reason)
 {
     int none = EVC_PV_RUNNING;
 
-    if (atomic_compare_exchange_strong(&domain->end, &none, (int)how))
-        domain->reason = reason;
+    if (!atomic_compare_exchange_strong(&domain->end, &none, (int)how))
+        return false;
+    domain->reason = reason;
+    if (domain->hooks && domain->hooks->ended)
+        domain->hooks->ended(domain->runner);
+    return true;
 }
 
-void evc_pv_crash(struct evc_pv_domain *domain, const char *format, ...)
+void evc_pv_end(struct evc_pv_domain *domain, enum evc_pv_end how,
+                uint32_t reason)
 {
+    (void)end(domain, how, reason);
+}
+
+/* Of several vCPUs that crash at once, the first one is said. */
+void evc_pv_crash(struct evc_pv_vcpu *vcpu, const char *format, ...)
+{
+    struct evc_pv_domain *domain = vcpu->domain;
     va_list list;
 
-    if (evc_pv_has_ended(domain))
+    if (!end(domain, EVC_PV_CRASHED, SHUTDOWN_crash))
         return;
+    domain->who = vcpu->id;
     va_start(list, format);
     vsnprintf(domain->why, sizeof(domain->why), format, list);
     va_end(list);
-    evc_pv_end(domain, EVC_PV_CRASHED, SHUTDOWN_crash);
 }
 
 /* ---- small ones ---------------------------------------------------------------------- */
@@ -101,6 +113,14 @@ static int64_t grant_table_op(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
                                 (uint32_t)args[2]);
 }
 
+static void shut_down(void *cookie, uint32_t vcpu, uint32_t reason)
+{
+    struct evc_pv_domain *domain = cookie;
+
+    if (end(domain, EVC_PV_SHUTDOWN, reason))
+        domain->who = vcpu;
+}
+
 /* The old sched_op: the argument is a value, not an address. */
 static int64_t sched_op_compat(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
 {
@@ -108,7 +128,7 @@ static int64_t sched_op_compat(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
 
     if ((uint32_t)args[0] == SCHEDOP_shutdown) {
         evc_domain_shutdown(domain->events, (uint32_t)args[1]);
-        evc_pv_end(domain, EVC_PV_SHUTDOWN, (uint32_t)args[1]);
+        shut_down(domain, vcpu->id, (uint32_t)args[1]);
         return 0;
     }
     if ((uint32_t)args[0] > SCHEDOP_block)
@@ -147,7 +167,7 @@ static const struct {
     OWN(vm_assist, accept),
     LIBEVC(update_va_mapping_otherdomain),
     LIBEVC(iret),
-    LIBEVC(vcpu_op),
+    OWN(vcpu_op, evc_pv_vcpu_op),
     OWN(set_segment_base, set_segment_base),
     OWN(mmuext_op, evc_pv_mmuext_op),
     LIBEVC(xsm_op),
@@ -177,14 +197,14 @@ static int64_t other_call(void *cookie, uint32_t vcpu, uint64_t nr,
                           const uint64_t args[6])
 {
     struct evc_pv_domain *domain = cookie;
+    struct evc_pv_vcpu *self = &domain->vcpu[vcpu];
 
-    (void)vcpu;
     if (nr < EVC_PV_CALLS && calls[nr].function)
-        return calls[nr].function(&domain->vcpu, args);
+        return calls[nr].function(self, args);
     if (nr < EVC_PV_CALLS)
-        domain->unknown[nr]++;
+        self->unknown[nr]++;
     else
-        domain->beyond++;
+        self->beyond++;
     return -ENOSYS;
 }
 
@@ -195,8 +215,7 @@ static int copy_from(void *cookie, uint32_t vcpu, void *to, uint64_t from,
 {
     struct evc_pv_domain *domain = cookie;
 
-    (void)vcpu;
-    return evc_pv_copy_from(&domain->vcpu, to, from, size);
+    return evc_pv_copy_from(&domain->vcpu[vcpu], to, from, size);
 }
 
 static int copy_to(void *cookie, uint32_t vcpu, uint64_t to, const void *from,
@@ -204,8 +223,7 @@ static int copy_to(void *cookie, uint32_t vcpu, uint64_t to, const void *from,
 {
     struct evc_pv_domain *domain = cookie;
 
-    (void)vcpu;
-    return evc_pv_copy_to(&domain->vcpu, to, from, size);
+    return evc_pv_copy_to(&domain->vcpu[vcpu], to, from, size);
 }
 
 static int map(void *cookie, uint64_t gfn, void **page)
@@ -227,28 +245,22 @@ static void unmap(void *cookie, uint64_t gfn, void *page)
     (void)page;
 }
 
-static void shutdown(void *cookie, uint32_t vcpu, uint32_t reason)
-{
-    (void)vcpu;
-    evc_pv_end(cookie, EVC_PV_SHUTDOWN, reason);
-}
-
 void evc_pv_events_ops(struct evc_ops *ops)
 {
     ops->map = map;
     ops->unmap = unmap;
     ops->copy_from = copy_from;
     ops->copy_to = copy_to;
-    ops->shutdown = shutdown;
+    ops->shutdown = shut_down;
     ops->hypercall = other_call;
 }
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
-static void remember(struct evc_pv_domain *domain, uint64_t nr,
+static void remember(struct evc_pv_vcpu *vcpu, uint64_t nr,
                      const struct evc_pv_regs *regs, int64_t answer)
 {
-    domain->past[domain->nr_past++ % EVC_PV_HISTORY] = (struct evc_pv_past){
+    vcpu->past[vcpu->nr_past++ % EVC_PV_HISTORY] = (struct evc_pv_past){
         .nr = nr,
         .args = {regs->rdi, regs->rsi, regs->rdx},
         .answer = answer,
@@ -317,7 +329,7 @@ static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
 
     if (is_yield(nr, args)) {
         if (domain->hooks->yield)
-            domain->hooks->yield(domain->runner);
+            domain->hooks->yield(domain->runner, vcpu->id);
         return 0;
     }
     if (nr == __HYPERVISOR_event_channel_op)
@@ -327,20 +339,21 @@ static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
 
 void evc_pv_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
 {
-    struct evc_pv_domain *domain = vcpu->domain;
     uint64_t nr = (uint32_t)regs->rax;
     const uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx,
                               regs->r10, regs->r8,  regs->r9};
     int64_t r;
 
     if (nr < EVC_PV_CALLS)
-        domain->calls[nr]++;
+        vcpu->calls[nr]++;
     if (nr == __HYPERVISOR_iret) {
         evc_pv_iret(vcpu, regs);
         return;
     }
     r = answer(vcpu, nr, args);
-    if (!is_yield(nr, args)) /* who polls would push out all others */
-        remember(domain, nr, regs, r);
+    if (nr == __HYPERVISOR_vcpu_op || nr == __HYPERVISOR_multicall)
+        evc_pv_find_info(vcpu); /* it may have been moved */
+    if (!is_yield(nr, args))    /* who polls would push out all others */
+        remember(vcpu, nr, regs, r);
     regs->rax = (uint64_t)r;
 }

@@ -32,7 +32,7 @@ static uint64_t read_cr(const struct evc_pv_vcpu *vcpu, unsigned number)
     case 2:
         return info->arch.cr2;
     case 3:
-        return vcpu->base << EVC_PV_PAGE_SHIFT;
+        return vcpu->domain->base << EVC_PV_PAGE_SHIFT;
     case 4:
         return CR4;
     default:
@@ -54,11 +54,7 @@ static bool write_cr(struct evc_pv_vcpu *vcpu, unsigned number, uint64_t value)
         info->arch.cr2 = value;
         return true;
     case 3:
-        if (!evc_pv_frame(&vcpu->domain->frames, value >> EVC_PV_PAGE_SHIFT))
-            return false;
-        vcpu->base = value >> EVC_PV_PAGE_SHIFT;
-        vcpu->domain->tlb->flush(vcpu->domain->cpu);
-        return true;
+        return evc_pv_set_base(vcpu, value >> EVC_PV_PAGE_SHIFT) == 0;
     case 4:
         return true;
     default:
@@ -249,7 +245,7 @@ bool evc_pv_emulate(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
     if (!carry_out(vcpu, regs, &in))
         return false;
     regs->rip += in.length;
-    vcpu->domain->emulated++;
+    vcpu->emulated++;
     return true;
 }
 
@@ -295,8 +291,8 @@ static bool write_table(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
     uint64_t *at, *reg = evc_pv_reg(regs, in->reg);
 
     if (in->size != 8 || address % 8 != 0 ||
-        evc_pv_walk(vcpu, address, &page) < 0 ||
-        !evc_pv_is_table(vcpu, page.mfn))
+        evc_pv_walk(vcpu->domain, address, &page) < 0 ||
+        !evc_pv_is_table(vcpu->domain, page.mfn))
         return false;
     at = evc_pv_frame(&vcpu->domain->frames, page.mfn);
     at += address % EVC_PV_PAGE / 8;
@@ -325,6 +321,6 @@ bool evc_pv_emulate_access(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
     if (!done)
         return false;
     regs->rip += in.length;
-    vcpu->domain->emulated++;
+    vcpu->emulated++;
     return true;
 }

@@ -3,7 +3,8 @@
  * memory_op: how much there is, and giving some of it up for a while.
  *
  * A frame that was given up has no entry in the machine-to-physical table; it
- * may be taken back.  A domain never has more than it started with.
+ * may be taken back.  A domain never has more than it started with.  Each frame
+ * is given up or taken under the domain's lock.
  */
 #include "pv.h"
 
@@ -93,10 +94,12 @@ static int64_t change(struct evc_pv_vcpu *vcpu, uint32_t command, uint64_t arg)
     while (r == 0 && done < raw.nr_extents && !evc_pv_has_ended(vcpu->domain)) {
         uint64_t at = raw.extent_start + done * 8;
 
+        pthread_mutex_lock(&vcpu->domain->lock);
         r = command == EVC_XENMEM_DECREASE_RESERVATION
                 ? decrease_one(vcpu, at)
                 : increase_one(vcpu, at,
                                command == EVC_XENMEM_POPULATE_PHYSMAP);
+        pthread_mutex_unlock(&vcpu->domain->lock);
         if (r == 0)
             done++;
     }

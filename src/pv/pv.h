@@ -5,7 +5,7 @@
  *
  *     image    ELF and its Xen notes          build   start_info, p2m, tables
  *     frames   machine memory                 walk    the guest's addresses
- *     call     hypercalls  -> table, memory, version, trap; libevc for events
+ *     call     hypercalls  -> table, memory, version, trap, vcpu; libevc for events
  *     decode, emulate      the instructions a guest's kernel may not execute
  *
  * What runs the guest (src/runner) gives registers in, takes registers out, and
@@ -15,10 +15,15 @@
  * A guest's memory may hold anything and change at any time: every word is read
  * once, checked, then used.  No address of a guest is ever dereferenced; its
  * page tables are walked in machine memory, with every frame number checked.
+ *
+ * vCPUs may be anywhere in here at once.  They share one top-level page table:
+ * whoever runs them has one address space for all.  `domain.lock` guards what
+ * is said to be under it; the rest is a vCPU's own, atomic, or the TLB's affair.
  */
 #ifndef EVC_PV_PV_H
 #define EVC_PV_PV_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -195,12 +200,16 @@ struct evc_pv_page {
     bool write, exec;
 };
 
-/* What a processor has cached.  Any member may be called at any time. */
+/*
+ * What the processors have cached, all of them.  Any member may be called at
+ * any time by any vCPU.  The tables have been written before: whoever fills the
+ * TLB must look at them and fill it as one step, seen from a flush.
+ */
 struct evc_pv_tlb {
     void (*flush)(void *cpu);
     void (*flush_page)(void *cpu, uint64_t va);
-    /* `va` is now mapped to `page`, and will soon be used. */
-    void (*map)(void *cpu, uint64_t va, const struct evc_pv_page *page);
+    /* The entry of `va` is another one, and will soon be used. */
+    void (*renew)(void *cpu, uint64_t va);
 };
 
 struct evc_pv_handler {
@@ -208,6 +217,7 @@ struct evc_pv_handler {
     bool masks;       /* events, on entry */
 };
 
+#define EVC_PV_VCPUS   32u /* as many as have a vcpu_info in shared_info */
 #define EVC_PV_CALLS   64u
 #define EVC_PV_HISTORY 16u /* the last hypercalls, for a crash report */
 
@@ -228,13 +238,24 @@ enum evc_pv_end {
 struct evc_pv_vcpu {
     struct evc_pv_domain *domain;
     uint32_t id;
-    uint64_t base; /* frame of the top-level table */
+    uint8_t *info;            /* its vcpu_info: evc_pv_find_info() */
+    _Atomic bool up;          /* changed under the domain's lock */
+    bool initialised;         /* under the domain's lock */
+    struct evc_pv_regs start; /* to run with, when it first is up */
     struct evc_pv_handler trap[256];
     struct evc_pv_handler event, failsafe, syscall;
     uint64_t fs, gs, gs_user; /* bases: what the guest asked for */
     bool segments_changed;    /* since the processor last took them over */
     bool ts;                  /* fpu_taskswitch */
+    bool in_nmi;              /* until the next iret */
+    _Atomic bool nmi;         /* one is due */
     uint64_t debug[8];
+
+    /* counting and remembering */
+    uint64_t calls[EVC_PV_CALLS], unknown[EVC_PV_CALLS], beyond;
+    struct evc_pv_past past[EVC_PV_HISTORY];
+    uint64_t nr_past;
+    uint64_t upcalls, traps, emulated;
 };
 
 /* What the runner lends. */
@@ -245,8 +266,14 @@ struct evc_pv_hooks {
     int (*bind_peer)(void *runner, evc_port remote, evc_port *local);
     /* The guest has closed a port. Default: nothing. */
     void (*closed)(void *runner, evc_port port);
-    /* The guest has nothing to do for the moment. Default: nothing. */
-    void (*yield)(void *runner);
+    /* A vCPU has nothing to do for the moment. Default: nothing. */
+    void (*yield)(void *runner, uint32_t vcpu);
+    /* It is up, or down, or has an NMI: it must look. Default: nothing. */
+    void (*look)(void *runner, uint32_t vcpu);
+    /* The domain has ended: every vCPU must look. Any thread. */
+    void (*ended)(void *runner);
+    /* A line about what the guest asked and is not to be had here. */
+    void (*refused)(void *runner, const char *line);
     /* console_io: text for the host. Default: dropped. */
     void (*say)(void *runner, const char *text, size_t size);
 };
@@ -260,24 +287,23 @@ struct evc_pv_domain {
     void *runner;   /* handed to hooks */
     evc_domid peer; /* with hooks->bind_peer: who that is */
 
-    struct evc_pv_vcpu vcpu; /* there is one, so far */
+    pthread_mutex_t lock;
+    _Atomic uint64_t base; /* frame of the top-level table */
+    uint32_t nr_vcpus;
+    struct evc_pv_vcpu vcpu[EVC_PV_VCPUS];
 
-    /* how it ended */
+    /* how it ended: to be read when no vCPU runs any more */
     _Atomic int end; /* enum evc_pv_end */
     uint32_t reason; /* SHUTDOWN_* */
+    uint32_t who;    /* the vCPU that ended it, if one did */
     char why[200];
-
-    /* counting and remembering */
-    uint64_t calls[EVC_PV_CALLS], unknown[EVC_PV_CALLS], beyond;
-    struct evc_pv_past past[EVC_PV_HISTORY];
-    uint64_t nr_past;
-    uint64_t upcalls, traps, emulated;
 };
 
 /* The first reason counts. Any thread. */
 void evc_pv_end(struct evc_pv_domain *domain, enum evc_pv_end how,
                 uint32_t reason);
-void evc_pv_crash(struct evc_pv_domain *domain, const char *format, ...)
+/* What the vCPU did cannot be gone on from. Its own thread. */
+void evc_pv_crash(struct evc_pv_vcpu *vcpu, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static inline bool evc_pv_has_ended(const struct evc_pv_domain *domain)
@@ -289,6 +315,7 @@ static inline bool evc_pv_has_ended(const struct evc_pv_domain *domain)
 
 struct evc_pv_start {
     const struct evc_pv_image *image;
+    uint32_t vcpus;                   /* at most EVC_PV_VCPUS; 0 is 1 */
     const struct evc_pv_file *module; /* or NULL */
     const char *command_line;
     uint32_t store_port, console_port;
@@ -305,7 +332,6 @@ struct evc_pv_layout {
 struct evc_pv_world { /* what came of it */
     struct evc_pv_layout layout;
     uint64_t store_mfn, console_mfn;
-    struct evc_pv_regs regs; /* to start with */
 };
 
 /**
@@ -317,7 +343,7 @@ int evc_pv_layout_plan(const struct evc_pv_start *start, uint64_t nr_pages,
 
 /**
  * evc_pv_build() - load the image and build the world around it
- * @domain: with frames, still empty
+ * @domain: with frames, still empty; its first vCPU is ready to run then
  * Return: 0; -ENOMEM, -ENOEXEC, with a line in @error.
  */
 int evc_pv_build(struct evc_pv_domain *domain, const struct evc_pv_start *start,
@@ -330,7 +356,7 @@ void evc_pv_hypercall_page(void *page);
 /* ---- the guest's addresses (walk.c) ---------------------------------------------------- */
 
 /* Return: 0; -EFAULT. Rights are those of all levels together. */
-int evc_pv_walk(const struct evc_pv_vcpu *vcpu, uint64_t va,
+int evc_pv_walk(const struct evc_pv_domain *domain, uint64_t va,
                 struct evc_pv_page *out);
 /* Copy from and to the guest's addresses. Return: 0; -EFAULT. */
 int evc_pv_copy_from(const struct evc_pv_vcpu *vcpu, void *to, uint64_t from,
@@ -338,7 +364,7 @@ int evc_pv_copy_from(const struct evc_pv_vcpu *vcpu, void *to, uint64_t from,
 int evc_pv_copy_to(const struct evc_pv_vcpu *vcpu, uint64_t to,
                    const void *from, size_t size);
 /* Is the frame one of the page tables in use? */
-bool evc_pv_is_table(const struct evc_pv_vcpu *vcpu, uint64_t mfn);
+bool evc_pv_is_table(const struct evc_pv_domain *domain, uint64_t mfn);
 /* As many bytes of code at `rip` as can be read, at most `size`. */
 size_t evc_pv_fetch(const struct evc_pv_vcpu *vcpu, void *to, uint64_t rip,
                     size_t size);
@@ -362,6 +388,13 @@ int64_t evc_pv_console_io(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
 int64_t evc_pv_set_trap_table(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
 int64_t evc_pv_set_callbacks(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
 int64_t evc_pv_callback_op(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
+/* Starting and stopping vCPUs; the rest of vcpu_op is libevc's. */
+int64_t evc_pv_vcpu_op(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
+/*
+ * Another top-level table, for all vCPUs: refused while more than one is up.
+ * Return: 0; -EINVAL (no such frame); -EOPNOTSUPP.
+ */
+int evc_pv_set_base(struct evc_pv_vcpu *vcpu, uint64_t mfn);
 
 /* The name of a hypercall, or NULL. */
 const char *evc_pv_call_name(uint64_t nr);
@@ -373,6 +406,7 @@ const char *evc_pv_call_name(uint64_t nr);
 enum {
     EVC_TRAP_DEVIDE = 0,
     EVC_TRAP_DEBUG = 1,
+    EVC_TRAP_NMI = 2,
     EVC_TRAP_INT3 = 3,
     EVC_TRAP_OVERFLOW = 4,
     EVC_TRAP_UNDEFINED = 6,
@@ -393,10 +427,20 @@ void evc_pv_trap(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
                  unsigned vector, uint64_t code);
 void evc_pv_page_fault(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
                        uint64_t address, uint64_t code);
-/* Enter the event callback if one is due. Return: whether it was. */
+/* Enter the event callback, or that for NMIs, if due. Return: whether it was. */
 bool evc_pv_deliver(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
 /* The hypercall: rsp points to struct evc_pv_iret. */
 void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
+/* Flags that a guest may have, of those it wishes. */
+uint64_t evc_pv_flags(uint64_t wished);
+/* Where its vcpu_info is: before it runs, and when that may have moved. */
+void evc_pv_find_info(struct evc_pv_vcpu *vcpu);
+/* Is an event pending and not masked?  Not a call, also for runner/quick.c. */
+static inline bool evc_pv_is_due(const struct evc_pv_vcpu *vcpu)
+{
+    return __atomic_load_n(vcpu->info, __ATOMIC_ACQUIRE) != 0 &&
+           __atomic_load_n(vcpu->info + 1, __ATOMIC_RELAXED) == 0;
+}
 bool evc_pv_masked(const struct evc_pv_vcpu *vcpu);
 void evc_pv_mask(struct evc_pv_vcpu *vcpu, bool masked);
 

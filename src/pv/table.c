@@ -5,6 +5,9 @@
  * Entries are stored as the guest gives them.  Nothing is validated beyond the
  * frame that is written: a guest is not kept from mapping its own tables
  * writable, because nothing here relies on it; every use of a table checks.
+ *
+ * Several vCPUs may write entries at once; each entry is one store.  An entry is
+ * written first, the TLB is told then: see struct evc_pv_tlb.
  */
 #include "pv.h"
 
@@ -111,7 +114,7 @@ int64_t evc_pv_mmu_update(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
 /* Where the entry of `va` is, present or not. */
 static uint64_t *last_entry(struct evc_pv_vcpu *vcpu, uint64_t va)
 {
-    uint64_t mfn = vcpu->base;
+    uint64_t mfn = vcpu->domain->base;
 
     for (unsigned shift = 39;; shift -= 9) {
         uint64_t *table = evc_pv_frame(&vcpu->domain->frames, mfn), entry;
@@ -137,7 +140,6 @@ int64_t evc_pv_update_va_mapping(struct evc_pv_vcpu *vcpu,
 {
     uint64_t va = args[0], val = args[1];
     uint64_t *entry = last_entry(vcpu, va);
-    struct evc_pv_page page;
 
     if (!entry)
         return -EINVAL;
@@ -148,23 +150,11 @@ int64_t evc_pv_update_va_mapping(struct evc_pv_vcpu *vcpu,
     write_entry(entry, val);
     if ((args[2] & 3) == EVC_UVMF_TLB_FLUSH)
         flush(vcpu);
-    if ((val & EVC_PTE_PRESENT) && evc_pv_walk(vcpu, va, &page) == 0)
-        vcpu->domain->tlb->map(vcpu->domain->cpu, va, &page);
-    else
-        flush_page(vcpu, va);
+    vcpu->domain->tlb->renew(vcpu->domain->cpu, va);
     return 0;
 }
 
 /* ---- mmuext_op ---------------------------------------------------------------------------- */
-
-static int new_base(struct evc_pv_vcpu *vcpu, uint64_t mfn)
-{
-    if (!evc_pv_frame(&vcpu->domain->frames, mfn))
-        return -EINVAL;
-    vcpu->base = mfn;
-    flush(vcpu);
-    return 0;
-}
 
 static int clear_page(struct evc_pv_vcpu *vcpu, uint64_t mfn)
 {
@@ -191,7 +181,7 @@ static int ext_one(struct evc_pv_vcpu *vcpu, const struct evc_pv_mmuext_op *op)
 {
     switch (op->cmd) {
     case EVC_MMUEXT_NEW_BASEPTR:
-        return new_base(vcpu, op->arg1);
+        return evc_pv_set_base(vcpu, op->arg1);
     case EVC_MMUEXT_TLB_FLUSH_LOCAL:
     case EVC_MMUEXT_TLB_FLUSH_MULTI:
     case EVC_MMUEXT_TLB_FLUSH_ALL:

@@ -25,19 +25,24 @@
 /* carry, parity, adjust, zero, sign, trap, direction, overflow, AC, ID */
 #define FLAGS_OF_GUEST UINT64_C(0x240dd5)
 
-static uint8_t *vcpu_info(const struct evc_pv_vcpu *vcpu)
+uint64_t evc_pv_flags(uint64_t wished)
 {
-    return evc_vcpu_info(vcpu->domain->events, vcpu->id);
+    return (wished & FLAGS_OF_GUEST) | FLAG_IF | 2;
+}
+
+void evc_pv_find_info(struct evc_pv_vcpu *vcpu)
+{
+    vcpu->info = evc_vcpu_info(vcpu->domain->events, vcpu->id);
 }
 
 bool evc_pv_masked(const struct evc_pv_vcpu *vcpu)
 {
-    return __atomic_load_n(vcpu_info(vcpu) + 1, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(vcpu->info + 1, __ATOMIC_RELAXED) != 0;
 }
 
 void evc_pv_mask(struct evc_pv_vcpu *vcpu, bool masked)
 {
-    __atomic_store_n(vcpu_info(vcpu) + 1, masked, __ATOMIC_RELAXED);
+    __atomic_store_n(vcpu->info + 1, masked, __ATOMIC_RELAXED);
 }
 
 /* ---- entering a handler -------------------------------------------------------------- */
@@ -69,7 +74,7 @@ static void enter(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
     words += 5;
     rsp = (regs->rsp & ~UINT64_C(15)) - words * 8;
     if (evc_pv_copy_to(vcpu, rsp, stack, words * 8) < 0) {
-        evc_pv_crash(vcpu->domain, "no stack at 0x%llx to enter a handler with",
+        evc_pv_crash(vcpu, "no stack at 0x%llx to enter a handler with",
                      (unsigned long long)rsp);
         return;
     }
@@ -95,22 +100,21 @@ void evc_pv_trap(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
     const struct evc_pv_handler *handler = &vcpu->trap[vector % 256];
 
     if (handler->address == 0) {
-        evc_pv_crash(vcpu->domain, "trap %u at 0x%llx, and no handler for it",
-                     vector, (unsigned long long)regs->rip);
+        evc_pv_crash(vcpu, "trap %u at 0x%llx, and no handler for it", vector,
+                     (unsigned long long)regs->rip);
         return;
     }
-    vcpu->domain->traps++;
+    vcpu->traps++;
     enter(vcpu, regs, handler, has_code(vector) ? code : EVC_PV_NO_CODE);
 }
 
 void evc_pv_page_fault(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
                        uint64_t address, uint64_t code)
 {
-    struct evc_abi_vcpu_info_x86_64 *info =
-        (struct evc_abi_vcpu_info_x86_64 *)vcpu_info(vcpu);
+    struct evc_abi_vcpu_info_x86_64 *info = (void *)vcpu->info;
 
     if (vcpu->trap[EVC_TRAP_PAGE].address == 0) {
-        evc_pv_crash(vcpu->domain,
+        evc_pv_crash(vcpu,
                      "page fault at 0x%llx (address 0x%llx, code %llu), and "
                      "no handler for it",
                      (unsigned long long)regs->rip, (unsigned long long)address,
@@ -121,12 +125,27 @@ void evc_pv_page_fault(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
     evc_pv_trap(vcpu, regs, EVC_TRAP_PAGE, code);
 }
 
+/* They come even if events are masked, one at a time: until its iret. */
+static bool deliver_nmi(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
+{
+    struct evc_pv_handler handler = vcpu->trap[EVC_TRAP_NMI];
+
+    if (!vcpu->nmi || vcpu->in_nmi || handler.address == 0)
+        return false;
+    vcpu->nmi = false;
+    vcpu->in_nmi = true;
+    handler.masks = true;
+    enter(vcpu, regs, &handler, EVC_PV_NO_CODE);
+    return true;
+}
+
 bool evc_pv_deliver(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
 {
-    if (vcpu->event.address == 0 ||
-        !evc_vcpu_deliverable(vcpu->domain->events, vcpu->id))
+    if (deliver_nmi(vcpu, regs))
+        return true;
+    if (vcpu->event.address == 0 || !evc_pv_is_due(vcpu))
         return false;
-    vcpu->domain->upcalls++;
+    vcpu->upcalls++;
     enter(vcpu, regs, &vcpu->event, EVC_PV_NO_CODE);
     return true;
 }
@@ -138,14 +157,15 @@ void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
     struct evc_pv_iret frame;
 
     if (evc_pv_copy_from(vcpu, &frame, regs->rsp, sizeof(frame)) < 0) {
-        evc_pv_crash(vcpu->domain, "iret with a bad stack pointer 0x%llx",
+        evc_pv_crash(vcpu, "iret with a bad stack pointer 0x%llx",
                      (unsigned long long)regs->rsp);
         return;
     }
     regs->rax = frame.rax;
     regs->rip = frame.rip;
     regs->rsp = frame.rsp;
-    regs->rflags = (frame.rflags & FLAGS_OF_GUEST) | FLAG_IF | 2;
+    regs->rflags = evc_pv_flags(frame.rflags);
+    vcpu->in_nmi = false;
     if (!(frame.flags & EVC_IRET_IN_SYSCALL)) {
         regs->r11 = frame.r11;
         regs->rcx = frame.rcx;
@@ -200,7 +220,9 @@ static int64_t set_callback(struct evc_pv_vcpu *vcpu, uint16_t type,
     case EVC_CALLBACK_SYSCALL:
         vcpu->syscall = (struct evc_pv_handler){address, flags & 1};
         return 0;
-    case EVC_CALLBACK_NMI: /* accepted; never called here */
+    case EVC_CALLBACK_NMI:
+        vcpu->trap[EVC_TRAP_NMI].address = address;
+        return 0;
     case EVC_CALLBACK_SYSENTER:
     case EVC_CALLBACK_SYSCALL32:
         return 0;

@@ -20,23 +20,23 @@ static uint64_t read_entry(const uint64_t *at)
     return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-static uint64_t *entry_of(const struct evc_pv_vcpu *vcpu, uint64_t mfn,
+static uint64_t *entry_of(const struct evc_pv_domain *domain, uint64_t mfn,
                           uint64_t va, unsigned shift)
 {
-    uint64_t *table = evc_pv_frame(&vcpu->domain->frames, mfn);
+    uint64_t *table = evc_pv_frame(&domain->frames, mfn);
 
     return table ? &table[(va >> shift) % EVC_PTE_ENTRIES] : NULL;
 }
 
-int evc_pv_walk(const struct evc_pv_vcpu *vcpu, uint64_t va,
+int evc_pv_walk(const struct evc_pv_domain *domain, uint64_t va,
                 struct evc_pv_page *out)
 {
-    uint64_t mfn = vcpu->base, rights = EVC_PTE_WRITE, never = 0;
+    uint64_t mfn = domain->base, rights = EVC_PTE_WRITE, never = 0;
 
     if (!is_canonical(va))
         return -EFAULT;
     for (unsigned shift = 39; shift >= EVC_PV_PAGE_SHIFT; shift -= 9) {
-        uint64_t *at = entry_of(vcpu, mfn, va, shift), entry;
+        uint64_t *at = entry_of(domain, mfn, va, shift), entry;
 
         if (!at)
             return -EFAULT;
@@ -49,7 +49,7 @@ int evc_pv_walk(const struct evc_pv_vcpu *vcpu, uint64_t va,
         mfn = (entry & EVC_PTE_FRAME) >> EVC_PV_PAGE_SHIFT;
         out->pte = at;
     }
-    if (!evc_pv_frame(&vcpu->domain->frames, mfn))
+    if (!evc_pv_frame(&domain->frames, mfn))
         return -EFAULT;
     out->mfn = mfn;
     out->write = rights != 0;
@@ -90,11 +90,11 @@ static bool search_table(struct search *search, uint64_t mfn, unsigned level)
     return false;
 }
 
-bool evc_pv_is_table(const struct evc_pv_vcpu *vcpu, uint64_t mfn)
+bool evc_pv_is_table(const struct evc_pv_domain *domain, uint64_t mfn)
 {
-    struct search search = {.frames = &vcpu->domain->frames, .wanted = mfn};
+    struct search search = {.frames = &domain->frames, .wanted = mfn};
 
-    return search_table(&search, vcpu->base, 3);
+    return search_table(&search, domain->base, 3);
 }
 
 /* ---- copying ------------------------------------------------------------------------ */
@@ -113,7 +113,7 @@ static uint8_t *host_address(const struct evc_pv_vcpu *vcpu, uint64_t va,
     struct evc_pv_page page;
     uint8_t *at;
 
-    if (evc_pv_walk(vcpu, va, &page) < 0 || (write && !page.write))
+    if (evc_pv_walk(vcpu->domain, va, &page) < 0 || (write && !page.write))
         return NULL;
     at = evc_pv_frame(&vcpu->domain->frames, page.mfn);
     return at + va % EVC_PV_PAGE;

@@ -8,10 +8,16 @@
  * the first, but the processor pairs calls with returns, and the guest's next
  * ones would each be guessed wrong: three times the time.)
  *
- * From `window` to `window_end` all of the guest's state is in evc_run_cpu.regs
+ * Whose thread is it?  The guest owns FS and GS.  A signal knows by the stack it
+ * is on.  A call of the hypercall page looks at ES, which 64-bit code does not
+ * use and which a context switch keeps: the selector there is the vCPU's number.
+ * If the guest has used ES after all, or GS is not as it was, `ud2` asks the
+ * signal's way.  With one vCPU there is nothing to ask.
+ *
+ * From `window` to `window_end` all of the guest's state is in the vCPU's regs
  * and stays there.  A signal that comes between the look at `pending` and the
  * guest's first instruction would be lost on the guest; its handler therefore
- * sets rip back to `window`, and the look is taken again.
+ * sets rip back to `window`, rcx to the vCPU, and the look is taken again.
  */
 #include <evc/abi/numbers.h>
 
@@ -42,10 +48,14 @@
 #define FULL     196
 #define VECTORS  200
 #define KIND     208
-#define LOW      216
-#define HIGH     224
+#define GUEST_GS 216
 
-#define CPU(offset) evc_run_cpu+(offset)(%rip)
+#define CPUS       32
+#define CPU_SHIFT  9  /* of struct evc_run_cpu */
+#define STACK_SHIFT 18 /* of EVC_RUN_STACK_SIZE */
+#define SELECTOR   7  /* EVC_RUN_SELECTOR */
+
+#define FLAGS_HOST 0x44000 /* of the guest's, what must not trouble the host */
 
 /*
  * The vector registers, by plain moves: XSAVE and XRSTOR of the same take ten to
@@ -55,9 +65,10 @@
 #define SIXTEEN  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #define SIXTEEN_MORE 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 
+/* Of the vCPU in rbx. */
 .macro save_vectors
-    mov CPU(VECTORS), %rdi
-    cmpl $1, CPU(KIND)
+    mov VECTORS(%rbx), %rdi
+    cmpl $1, KIND(%rbx)
     je 5f
     ja 6f
     .irp n, SIXTEEN
@@ -77,9 +88,10 @@
 7:
 .endm
 
+/* Of the vCPU in rcx. */
 .macro restore_vectors
-    mov CPU(VECTORS), %rdi
-    cmpl $1, CPU(KIND)
+    mov VECTORS(%rcx), %rdi
+    cmpl $1, KIND(%rcx)
     je 5f
     ja 6f
     .irp n, SIXTEEN
@@ -100,7 +112,9 @@
 .endm
 
     .text
-    .hidden evc_run_cpu
+    .hidden evc_run_cpus
+    .hidden evc_run_stacks
+    .hidden evc_run_nr_cpus
     .hidden evc_cpu_quick
     .hidden evc_cpu_call
     .hidden evc_cpu_event
@@ -109,119 +123,149 @@
 
 /*
  * From a stub of the hypercall page, by call: the number is in rax; the stub
- * saves rcx and r11 itself.  Until the flags are read, only moves.
+ * saves rcx and r11 itself.  The flags are saved first, on the guest's stack.
  */
     .globl evc_cpu_enter
     .hidden evc_cpu_enter
     .type evc_cpu_enter, @function
 evc_cpu_enter:
-    mov %rax, CPU(RAX)
-    mov (%rsp), %rax
-    mov %rax, CPU(RIP)
-    lea 8(%rsp), %rax
-    mov %rax, CPU(RSP)
-    mov %rbx, CPU(RBX)
-    mov %rcx, CPU(RCX)
-    mov %rdx, CPU(RDX)
-    mov %rsi, CPU(RSI)
-    mov %rdi, CPU(RDI)
-    mov %rbp, CPU(RBP)
-    mov %r8, CPU(R8)
-    mov %r9, CPU(R9)
-    mov %r10, CPU(R10)
-    mov %r11, CPU(R11)
-    mov %r12, CPU(R12)
-    mov %r13, CPU(R13)
-    mov %r14, CPU(R14)
-    mov %r15, CPU(R15)
-    mov CPU(HOST_RSP), %rsp
     pushfq
-    popq CPU(RFLAGS)
+    .globl evc_cpu_find
+    .hidden evc_cpu_find
+evc_cpu_find:
+    mov %es, %ecx
+    sub $SELECTOR, %ecx
+    ror $3, %ecx /* of another kind: a large number */
+    cmp $CPUS, %ecx
+    jae evc_cpu_lost
+    shl $CPU_SHIFT, %ecx
+    lea evc_run_cpus(%rip), %r11
+    add %r11, %rcx
+    rdgsbase %r11
+    cmp GUEST_GS(%rcx), %r11
+    je enter
+    .globl evc_cpu_lost
+    .hidden evc_cpu_lost
+evc_cpu_lost:
+    ud2
+
+    .globl evc_cpu_enter_only
+    .hidden evc_cpu_enter_only
+    .type evc_cpu_enter_only, @function
+evc_cpu_enter_only:
+    pushfq
+    lea evc_run_cpus(%rip), %rcx
+enter:
+    popq RFLAGS(%rcx)
+    mov %rax, RAX(%rcx)
+    mov (%rsp), %rax
+    .globl evc_cpu_entered
+    .hidden evc_cpu_entered
+evc_cpu_entered:
+    mov %rax, RIP(%rcx)
+    mov %rax, RCX(%rcx) /* as SYSCALL has it */
+    lea 8(%rsp), %rax
+    mov %rax, RSP(%rcx)
+    mov %rbx, RBX(%rcx)
+    mov %rdx, RDX(%rcx)
+    mov %rsi, RSI(%rcx)
+    mov %rdi, RDI(%rcx)
+    mov %rbp, RBP(%rcx)
+    mov %r8, R8(%rcx)
+    mov %r9, R9(%rcx)
+    mov %r10, R10(%rcx)
+    movq $0, R11(%rcx)
+    mov %r12, R12(%rcx)
+    mov %r13, R13(%rcx)
+    mov %r14, R14(%rcx)
+    mov %r15, R15(%rcx)
+    mov HOST_RSP(%rcx), %rsp
     cld
-    lea CPU(0), %rdi
+    mov %rcx, %rbx
+    mov %rcx, %rdi
     call evc_cpu_quick /* uses no vector register, no FS, no stack protector */
     test %eax, %eax
     jz 1f
+    mov %rbx, %rcx
 
     /* Nothing but rax has changed, so the guest's own stack says where to. */
     .globl evc_cpu_window
     .hidden evc_cpu_window
 quick_window:
-    cmpl $0, CPU(PENDING)
+    cmpl $0, PENDING(%rcx)
     jne again
-    mov CPU(RBX), %rbx
-    mov CPU(RCX), %rcx
-    mov CPU(RDX), %rdx
-    mov CPU(RSI), %rsi
-    mov CPU(RDI), %rdi
-    mov CPU(RBP), %rbp
-    mov CPU(R8), %r8
-    mov CPU(R9), %r9
-    mov CPU(R10), %r10
-    mov CPU(R12), %r12
-    mov CPU(R13), %r13
-    mov CPU(R14), %r14
-    mov CPU(R15), %r15
-    mov CPU(RAX), %rax
-    mov CPU(RSP), %rsp
+    mov RBX(%rcx), %rbx
+    mov RDX(%rcx), %rdx
+    mov RSI(%rcx), %rsi
+    mov RDI(%rcx), %rdi
+    mov R8(%rcx), %r8
+    mov R9(%rcx), %r9
+    mov R10(%rcx), %r10
+    mov RAX(%rcx), %rax
+    mov RSP(%rcx), %rsp
     lea -8(%rsp), %rsp
     ret
 quick_window_end:
 
-1:  lea evc_cpu_call(%rip), %rbx
+1:  lea evc_cpu_call(%rip), %rbp
     jmp slow
 
-/* A kick, and nothing else. */
+/* A kick, and nothing else.  The vCPU is in rcx. */
 again:
-    mov CPU(HOST_RSP), %rsp
-    lea evc_cpu_event(%rip), %rbx
+    mov HOST_RSP(%rcx), %rsp
+    mov %rcx, %rbx
+    lea evc_cpu_event(%rip), %rbp
 
 /*
- * The function in rbx, with the host's own FS and flags, and the guest's vector
- * registers saved.
+ * The function in rbp for the vCPU in rbx, with the host's own FS and flags, and
+ * the guest's vector registers saved.
  */
 slow:
+    testl $FLAGS_HOST, RFLAGS(%rbx)
+    jz 1f
     pushq $2
     popfq
-    rdfsbase %rax
-    mov %rax, CPU(GUEST_FS)
-    mov CPU(HOST_FS), %rax
+1:  rdfsbase %rax
+    mov %rax, GUEST_FS(%rbx)
+    mov HOST_FS(%rbx), %rax
     wrfsbase %rax
     save_vectors
-    call *%rbx
+    mov %rbx, %rdi
+    call *%rbp
+    mov %rbx, %rdi
 
-/* Also the first entry: the guest starts here. */
+/* Also the first entry: the guest of the vCPU in rdi starts here. */
     .globl evc_cpu_leave
     .hidden evc_cpu_leave
+    .type evc_cpu_leave, @function
 evc_cpu_leave:
+    mov %rdi, %rcx
     restore_vectors
-    mov CPU(GUEST_FS), %rax
+    mov GUEST_FS(%rcx), %rax
     wrfsbase %rax
 evc_cpu_window:
-    cmpl $0, CPU(PENDING)
+    cmpl $0, PENDING(%rcx)
     jne again
-    cmpl $0, CPU(FULL)
+    cmpl $0, FULL(%rcx)
     jne 2f
-    mov CPU(RBX), %rbx
-    mov CPU(RCX), %rcx
-    mov CPU(RDX), %rdx
-    mov CPU(RSI), %rsi
-    mov CPU(RDI), %rdi
-    mov CPU(RBP), %rbp
-    mov CPU(R8), %r8
-    mov CPU(R9), %r9
-    mov CPU(R10), %r10
-    mov CPU(R11), %r11
-    mov CPU(R12), %r12
-    mov CPU(R13), %r13
-    mov CPU(R14), %r14
-    mov CPU(R15), %r15
-    mov CPU(RAX), %rax
-    mov CPU(RSP), %rsp
-    lea -8(%rsp), %rsp /* where the stub's call has put it */
+    mov RBX(%rcx), %rbx
+    mov RDX(%rcx), %rdx
+    mov RSI(%rcx), %rsi
+    mov RDI(%rcx), %rdi
+    mov RBP(%rcx), %rbp
+    mov R8(%rcx), %r8
+    mov R9(%rcx), %r9
+    mov R10(%rcx), %r10
+    mov R12(%rcx), %r12
+    mov R13(%rcx), %r13
+    mov R14(%rcx), %r14
+    mov R15(%rcx), %r15
+    mov RAX(%rcx), %rax
+    mov RSP(%rcx), %rsp
+    lea -8(%rsp), %rsp /* where the stub's call has put it; it has rcx and r11 */
     ret
 
-2:  lea CPU(0), %rsp
+2:  mov %rcx, %rsp
     pop %r15
     pop %r14
     pop %r13
@@ -242,19 +286,24 @@ evc_cpu_window:
 window_end:
 
 /*
- * Every signal.  On the vCPU's thread FS may be the guest's; whatever it is, it
+ * Every signal.  On a vCPU's thread FS may be the guest's; whatever it is, it
  * is so again afterwards, unless the guest shall have another one.
  */
     .globl evc_cpu_signal
     .hidden evc_cpu_signal
     .type evc_cpu_signal, @function
 evc_cpu_signal:
-    cmp CPU(LOW), %rsp
+    mov %rsp, %r8
+    sub evc_run_stacks(%rip), %r8
     jb 3f
-    cmp CPU(HIGH), %rsp
+    shr $STACK_SHIFT, %r8
+    cmp evc_run_nr_cpus(%rip), %r8
     jae 3f
+    shl $CPU_SHIFT, %r8
+    lea evc_run_cpus(%rip), %rax
+    add %rax, %r8
     rdfsbase %rcx
-    mov CPU(HOST_FS), %rax
+    mov HOST_FS(%r8), %rax
     wrfsbase %rax
     pushq $2 /* the kernel leaves the guest's alignment check on */
     popfq

@@ -9,59 +9,55 @@
 #include <errno.h>
 #include <string.h>
 
-/* The processor's page fault code. */
+/* The processor's page fault code; the rest of it is EVC_RUN_WRITE, _EXEC. */
 #define CODE_PRESENT 1u
-#define CODE_WRITE   2u
-#define CODE_EXEC    16u
+
+#define HOW (EVC_RUN_WRITE | EVC_RUN_EXEC)
 
 /* The same fault again and again, and nothing else: mapping it does not help. */
 #define SAME_MAX 10000u
 
+/* Another vCPU may have flushed what was mapped; that is none of its faults. */
 static bool is_progress(struct evc_run_cpu *cpu, uint64_t address)
 {
-    bool same = cpu->last_rip == cpu->regs.rip && cpu->last_address == address;
+    uint64_t flushes = __atomic_load_n(&cpu->tlb->flushes, __ATOMIC_RELAXED);
+    bool same = cpu->last_rip == cpu->regs.rip &&
+                cpu->last_address == address && cpu->last_flushes == flushes;
 
     cpu->same = same ? cpu->same + 1 : 0;
     cpu->last_rip = cpu->regs.rip;
     cpu->last_address = address;
+    cpu->last_flushes = flushes;
     return cpu->same < SAME_MAX;
 }
 
-static void fill(struct evc_run_cpu *cpu, const struct evc_pv_page *page,
-                 uint64_t address)
+/* Return: 0; -EFAULT, -EACCES: it is the guest's. */
+static int fill(struct evc_run_cpu *cpu, uint64_t code, uint64_t address)
 {
-    struct evc_pv_domain *domain = cpu->vcpu->domain;
-    int r = is_progress(cpu, address)
-                ? evc_run_tlb_fill(&cpu->tlb, page, address)
-                : -ELOOP;
+    int r = evc_run_tlb_fill(cpu->tlb, address, code & HOW);
 
-    if (r < 0)
-        evc_pv_crash(domain, "cannot map the page at 0x%llx: %s",
-                     (unsigned long long)address, strerror(-r));
-}
-
-static bool allows(const struct evc_pv_page *page, uint64_t code)
-{
-    return (!(code & CODE_WRITE) || page->write) &&
-           (!(code & CODE_EXEC) || page->exec);
+    if (r == 0 && !is_progress(cpu, address))
+        r = -ELOOP;
+    if (r == 0 || r == -EFAULT || r == -EACCES)
+        return r;
+    evc_pv_crash(cpu->vcpu, "cannot map the page at 0x%llx: %s",
+                 (unsigned long long)address, strerror(-r));
+    return 0;
 }
 
 static void page_fault(struct evc_run_cpu *cpu, uint64_t code, uint64_t address)
 {
     struct evc_pv_vcpu *vcpu = cpu->vcpu;
-    struct evc_pv_page page;
-    bool mapped = evc_pv_walk(vcpu, address, &page) == 0;
+    int r = fill(cpu, code, address);
 
-    if (mapped && address < EVC_RUN_HOST && allows(&page, code)) {
-        fill(cpu, &page, address);
+    if (r == 0)
         return;
-    }
-    if (!(code & CODE_EXEC) && evc_pv_emulate_access(vcpu, &cpu->regs, address,
-                                                     (code & CODE_WRITE) != 0))
+    if (!(code & EVC_RUN_EXEC) &&
+        evc_pv_emulate_access(vcpu, &cpu->regs, address,
+                              (code & EVC_RUN_WRITE) != 0))
         return;
     evc_pv_page_fault(vcpu, &cpu->regs, address,
-                      (code & (CODE_WRITE | CODE_EXEC)) |
-                          (mapped ? CODE_PRESENT : 0));
+                      (code & HOW) | (r == -EACCES ? CODE_PRESENT : 0));
 }
 
 /* `int $0x80` and the like: an error code that names an entry of the IDT. */

@@ -29,11 +29,16 @@ struct machine {
     struct evc_engine *engine;
     struct evc_backend *backend;
     struct evc_run_clock clock;
+    struct evc_run_tlb tlb;
+    pthread_mutex_t asking; /* of the back ends: one vCPU at a time */
     pthread_t control;
     bool has_control;
     _Atomic bool finished; /* no need to leave any more */
-    uint64_t last_yield;
-    unsigned yields; /* in a row */
+    _Atomic bool has_refused;
+    struct {
+        uint64_t last;
+        unsigned row;
+    } yields[EVC_PV_VCPUS];
 };
 
 static void say(const char *name, const char *text)
@@ -46,8 +51,7 @@ static void say(const char *name, const char *text)
 static void kick(void *dom, uint32_t vcpu)
 {
     (void)dom;
-    (void)vcpu;
-    evc_cpu_kick();
+    evc_cpu_kick(vcpu);
 }
 
 static void read_clock(void *host, struct evc_time *now)
@@ -68,7 +72,7 @@ static int create_engine(struct machine *machine, struct evc_pv_error *error)
         .size = sizeof(config),
         .id = machine->place->id,
         .layout = EVC_LAYOUT_X86_64,
-        .vcpus = 1,
+        .vcpus = machine->options->vcpus,
         .max_port = UINT32_MAX,
         .shared_info =
             evc_pv_frame(&machine->domain.frames, EVC_PV_SHARED_INFO_MFN),
@@ -92,8 +96,12 @@ static int create_engine(struct machine *machine, struct evc_pv_error *error)
 static int64_t grant(void *runner, uint32_t cmd, uint64_t arg, uint32_t count)
 {
     struct machine *machine = runner;
+    int64_t r;
 
-    return evc_backend_grant_op(machine->backend, cmd, arg, count);
+    pthread_mutex_lock(&machine->asking);
+    r = evc_backend_grant_op(machine->backend, cmd, arg, count);
+    pthread_mutex_unlock(&machine->asking);
+    return r;
 }
 
 /*
@@ -106,22 +114,26 @@ static int64_t grant(void *runner, uint32_t cmd, uint64_t arg, uint32_t count)
 #define NAP_MAX     1000000u /* ns */
 #define ROW_GAP     1000000u /* ticks of the TSC */
 
-static void yield(void *runner)
+static void nap(unsigned yields)
+{
+    uint64_t ns = (uint64_t)(yields - YIELDS_FREE) * NAP_STEP;
+    struct timespec time = {.tv_nsec = (long)(ns < NAP_MAX ? ns : NAP_MAX)};
+
+    nanosleep(&time, NULL);
+}
+
+static void yield(void *runner, uint32_t vcpu)
 {
     struct machine *machine = runner;
-    uint64_t now = __rdtsc(), nap;
-    struct timespec time = {0};
+    uint64_t last = machine->yields[vcpu].last;
+    unsigned *row = &machine->yields[vcpu].row;
 
-    machine->yields =
-        now - machine->last_yield < ROW_GAP ? machine->yields + 1 : 0;
-    if (machine->yields <= YIELDS_FREE) {
+    *row = __rdtsc() - last < ROW_GAP ? *row + 1 : 0;
+    if (*row <= YIELDS_FREE)
         sched_yield();
-    } else {
-        nap = (uint64_t)(machine->yields - YIELDS_FREE) * NAP_STEP;
-        time.tv_nsec = (long)(nap < NAP_MAX ? nap : NAP_MAX);
-        nanosleep(&time, NULL);
-    }
-    machine->last_yield = __rdtsc();
+    else
+        nap(*row);
+    machine->yields[vcpu].last = __rdtsc();
 }
 
 /* Boot messages of some kernels; they end their lines themselves. */
@@ -131,20 +143,36 @@ static void say_for_guest(void *runner, const char *text, size_t size)
     fwrite(text, 1, size, stderr);
 }
 
+/* Once: it may ask again and again. */
+static void refused(void *runner, const char *line)
+{
+    struct machine *machine = runner;
+
+    if (!machine->has_refused)
+        say(machine->name, line);
+    machine->has_refused = true;
+}
+
 /* ---- the other guest ---------------------------------------------------------------------- */
 
 static int bind_peer(void *runner, evc_port remote, evc_port *local)
 {
     struct machine *machine = runner;
+    int r;
 
-    return evc_backend_bind_peer(machine->backend, remote, local);
+    pthread_mutex_lock(&machine->asking);
+    r = evc_backend_bind_peer(machine->backend, remote, local);
+    pthread_mutex_unlock(&machine->asking);
+    return r;
 }
 
 static void closed(void *runner, evc_port port)
 {
     struct machine *machine = runner;
 
+    pthread_mutex_lock(&machine->asking);
     evc_backend_closed(machine->backend, port);
+    pthread_mutex_unlock(&machine->asking);
 }
 
 #define INVALIDATE 2u /* that page */
@@ -153,7 +181,7 @@ static int map_entry(struct machine *machine, uint64_t address, uint64_t entry)
 {
     const uint64_t args[6] = {address, entry, INVALIDATE};
 
-    return (int)evc_pv_update_va_mapping(&machine->domain.vcpu, args);
+    return (int)evc_pv_update_va_mapping(&machine->domain.vcpu[0], args);
 }
 
 static int map_peer(void *guest, uint64_t address, uint64_t frame, bool write)
@@ -171,11 +199,24 @@ static void unmap_peer(void *guest, uint64_t address)
     (void)map_entry(guest, address, 0);
 }
 
+/* vCPUs may be in the guest, not up, or asleep or busy in libevc. */
+static void ended(void *runner)
+{
+    struct machine *machine = runner;
+
+    if (machine->domain.events)
+        evc_domain_shutdown(machine->domain.events, SHUTDOWN_poweroff);
+    evc_cpus_ended(runner);
+}
+
 static const struct evc_pv_hooks hooks = {
     .grant = grant,
     .bind_peer = bind_peer,
     .closed = closed,
     .yield = yield,
+    .look = evc_cpus_look,
+    .ended = ended,
+    .refused = refused,
     .say = say_for_guest,
 };
 
@@ -208,7 +249,7 @@ static int backend_copy_from(void *guest, void *to, uint64_t from, size_t size)
 {
     struct machine *machine = guest;
 
-    return evc_pv_copy_from(&machine->domain.vcpu, to, from, size);
+    return evc_pv_copy_from(&machine->domain.vcpu[0], to, from, size);
 }
 
 static int backend_copy_to(void *guest, uint64_t to, const void *from,
@@ -216,7 +257,7 @@ static int backend_copy_to(void *guest, uint64_t to, const void *from,
 {
     struct machine *machine = guest;
 
-    return evc_pv_copy_to(&machine->domain.vcpu, to, from, size);
+    return evc_pv_copy_to(&machine->domain.vcpu[0], to, from, size);
 }
 
 static void backend_log(void *guest, const char *line)
@@ -226,14 +267,11 @@ static void backend_log(void *guest, const char *line)
     say(machine->name, line);
 }
 
-/* The vCPU may be in the guest, or asleep or busy in libevc. */
 static void leave(void *guest)
 {
     struct machine *machine = guest;
 
     evc_pv_end(&machine->domain, EVC_PV_LEFT, 0);
-    evc_domain_shutdown(machine->domain.events, SHUTDOWN_poweroff);
-    evc_cpu_kick();
 }
 
 static const struct evc_backend_ops backend_ops = {
@@ -361,6 +399,7 @@ static int build(struct machine *machine, struct evc_pv_error *error)
 {
     const struct evc_pv_start start = {
         .image = &machine->image,
+        .vcpus = machine->options->vcpus,
         .module = machine->options->module ? &machine->module_file : NULL,
         .command_line = machine->options->command_line,
         .store_port = EVC_BACKEND_STORE_PORT,
@@ -374,7 +413,7 @@ static int build(struct machine *machine, struct evc_pv_error *error)
         return r;
     domain->peer = machine->place->peer;
     domain->tlb = &evc_run_tlb_ops;
-    domain->cpu = &evc_run_cpu.tlb;
+    domain->cpu = &machine->tlb;
     domain->hooks = &hooks;
     domain->runner = machine;
     return evc_pv_build(domain, &start, &machine->world, error);
@@ -397,6 +436,8 @@ static int prepare(struct machine *machine, struct evc_pv_error *error)
     if (r == 0)
         r = load(machine, error);
     if (r == 0)
+        r = evc_cpus_create(machine->options->vcpus, error);
+    if (r == 0)
         r = build(machine, error);
     if (r == 0)
         r = start_control(machine, error);
@@ -416,7 +457,7 @@ static enum evc_run_end report(const struct machine *machine)
     const struct evc_pv_domain *domain = &machine->domain;
 
     if (machine->options->trace)
-        evc_run_report_trace(domain, &evc_run_cpu);
+        evc_run_report_trace(domain, &machine->tlb);
     if (domain->end == EVC_PV_LEFT)
         return EVC_RUN_LEFT;
     switch (domain->reason) {
@@ -426,8 +467,7 @@ static enum evc_run_end report(const struct machine *machine)
         return EVC_RUN_REBOOT;
     case SHUTDOWN_crash:
         evc_run_report_crash(
-            domain, &evc_run_cpu,
-            evc_pv_frame(&domain->frames, machine->world.console_mfn));
+            domain, evc_pv_frame(&domain->frames, machine->world.console_mfn));
         return EVC_RUN_CRASH;
     default:
         fprintf(stderr, "%s: the guest shut down for reason %u\n",
@@ -445,6 +485,7 @@ static void finish(struct machine *machine)
     }
     evc_backend_destroy(machine->backend);
     evc_engine_destroy(machine->engine);
+    evc_cpus_destroy();
     evc_pv_frames_destroy(&machine->domain.frames);
     evc_pv_file_free(&machine->image_file);
     evc_pv_file_free(&machine->module_file);
@@ -458,7 +499,7 @@ static enum evc_run_end run(struct machine *machine)
     if (r == 0)
         r = evc_run_confine(&error);
     if (r == 0)
-        r = evc_cpu_run(&machine->domain.vcpu, &machine->world.regs, &error);
+        r = evc_cpus_run(&machine->domain, &machine->tlb, &error);
     if (r < 0) {
         if (error.text[0])
             say(machine->name, error.text);
@@ -483,6 +524,8 @@ enum evc_run_end evc_machine_run(const char *name,
     machine->name = name;
     machine->options = options;
     machine->place = place;
+    pthread_mutex_init(&machine->asking, NULL);
+    evc_run_tlb_init(&machine->tlb, &machine->domain);
     machine->domain.frames.fd = machine->domain.frames.peer_fd = -1;
     end = run(machine);
     finish(machine);

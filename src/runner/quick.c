@@ -8,19 +8,22 @@
 
 #include <evc/abi/numbers.h>
 
+#include "entry.h"
+
 #define XEN_4_17 (4 << 16 | 17)
 
-int evc_cpu_quick(struct evc_pv_regs *regs);
+int evc_cpu_quick(struct evc_run_cpu *cpu);
 
 /* Return: 1: answered, and nothing but rax has changed; 0: not here. */
-int evc_cpu_quick(struct evc_pv_regs *regs)
+int evc_cpu_quick(struct evc_run_cpu *cpu)
 {
-    struct evc_pv_domain *domain = evc_run_cpu.vcpu->domain;
+    struct evc_pv_regs *regs = &cpu->regs;
 
     if ((uint32_t)regs->rax != __HYPERVISOR_xen_version ||
-        (uint32_t)regs->rdi != 0)
+        (uint32_t)regs->rdi != 0 || (regs->rflags & EVC_RUN_FLAGS_FULL) ||
+        evc_pv_is_due(cpu->vcpu)) /* guests call to have their upcall */
         return 0;
-    domain->calls[__HYPERVISOR_xen_version]++;
+    cpu->vcpu->calls[__HYPERVISOR_xen_version]++;
     regs->rax = XEN_4_17;
     return 1;
 }

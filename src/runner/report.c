@@ -59,15 +59,15 @@ static void show_call(uint64_t nr)
         fprintf(stderr, "  hypercall %-12" PRIu64, nr);
 }
 
-static void show_history(const struct evc_pv_domain *domain)
+static void show_history(const struct evc_pv_vcpu *vcpu)
 {
-    uint64_t end = domain->nr_past;
+    uint64_t end = vcpu->nr_past;
     uint64_t at = end > EVC_PV_HISTORY ? end - EVC_PV_HISTORY : 0;
 
     fprintf(stderr, "last hypercalls, yields left out:%s\n",
             end ? "" : " none");
     for (; at < end; at++) {
-        const struct evc_pv_past *past = &domain->past[at % EVC_PV_HISTORY];
+        const struct evc_pv_past *past = &vcpu->past[at % EVC_PV_HISTORY];
 
         show_call(past->nr);
         fprintf(stderr,
@@ -105,45 +105,103 @@ static void show_console(const uint8_t *page)
         fputc('\n', stderr);
 }
 
+/* ---- the others ----------------------------------------------------------------------------- */
+
+static const char *state_of(const struct evc_pv_vcpu *vcpu)
+{
+    if (!vcpu->initialised)
+        return "never started";
+    return vcpu->up ? "up" : "down";
+}
+
+/* As they were when they stopped, soon after the crash. */
+static void show_others(const struct evc_pv_domain *domain)
+{
+    for (uint32_t i = 0; i < domain->nr_vcpus; i++) {
+        const struct evc_pv_regs *regs = &evc_run_cpus[i].regs;
+
+        if (i == domain->who)
+            continue;
+        fprintf(stderr, "vCPU %" PRIu32 ": %s", i, state_of(&domain->vcpu[i]));
+        if (domain->vcpu[i].initialised)
+            fprintf(stderr, ", rip %016" PRIx64 ", rsp %016" PRIx64, regs->rip,
+                    regs->rsp);
+        fputc('\n', stderr);
+    }
+}
+
+static void show_crash(const struct evc_pv_domain *domain)
+{
+    const char *why = domain->why[0] ? domain->why : "it said so";
+
+    if (domain->nr_vcpus == 1)
+        fprintf(stderr, "the guest crashed: %s\n", why);
+    else
+        fprintf(stderr, "the guest crashed on vCPU %" PRIu32 ": %s\n",
+                domain->who, why);
+}
+
 void evc_run_report_crash(const struct evc_pv_domain *domain,
-                          const struct evc_run_cpu *cpu,
                           const uint8_t *console_page)
 {
-    fprintf(stderr, "the guest crashed: %s\n",
-            domain->why[0] ? domain->why : "it said so");
-    show_regs(&cpu->regs);
+    const struct evc_pv_vcpu *vcpu = &domain->vcpu[domain->who];
+    const struct evc_pv_regs *regs = &evc_run_cpus[domain->who].regs;
+
+    show_crash(domain);
+    show_regs(regs);
     fprintf(stderr,
             "  fs     %016" PRIx64 "  gs     %016" PRIx64 "  cr3    %016" PRIx64
             "\n",
-            cpu->vcpu->fs, cpu->vcpu->gs, cpu->vcpu->base << EVC_PV_PAGE_SHIFT);
-    show_code(cpu->vcpu, cpu->regs.rip);
-    show_stack(cpu->vcpu, cpu->regs.rsp);
-    show_history(domain);
+            vcpu->fs, vcpu->gs, (uint64_t)domain->base << EVC_PV_PAGE_SHIFT);
+    show_code(vcpu, regs->rip);
+    show_stack(vcpu, regs->rsp);
+    show_history(vcpu);
+    show_others(domain);
     show_console(console_page);
 }
 
 /* ---- --trace ---------------------------------------------------------------------------------- */
 
-void evc_run_report_trace(const struct evc_pv_domain *domain,
-                          const struct evc_run_cpu *cpu)
+struct sums {
+    uint64_t calls[EVC_PV_CALLS], unknown[EVC_PV_CALLS], beyond;
+    uint64_t upcalls, traps, emulated;
+};
+
+static void add(struct sums *sums, const struct evc_pv_vcpu *vcpu)
 {
+    for (unsigned nr = 0; nr < EVC_PV_CALLS; nr++) {
+        sums->calls[nr] += vcpu->calls[nr];
+        sums->unknown[nr] += vcpu->unknown[nr];
+    }
+    sums->beyond += vcpu->beyond;
+    sums->upcalls += vcpu->upcalls;
+    sums->traps += vcpu->traps;
+    sums->emulated += vcpu->emulated;
+}
+
+void evc_run_report_trace(const struct evc_pv_domain *domain,
+                          const struct evc_run_tlb *tlb)
+{
+    struct sums sums = {0};
+
+    for (uint32_t i = 0; i < domain->nr_vcpus; i++)
+        add(&sums, &domain->vcpu[i]);
     fprintf(stderr, "hypercalls:\n");
     for (uint64_t nr = 0; nr < EVC_PV_CALLS; nr++) {
-        if (domain->calls[nr] == 0 && domain->unknown[nr] == 0)
+        if (sums.calls[nr] == 0 && sums.unknown[nr] == 0)
             continue;
         show_call(nr);
-        fprintf(stderr, " %10" PRIu64, domain->calls[nr]);
-        if (domain->unknown[nr])
+        fprintf(stderr, " %10" PRIu64, sums.calls[nr]);
+        if (sums.unknown[nr])
             fprintf(stderr, "  %" PRIu64 " not known here (ENOSYS)",
-                    domain->unknown[nr]);
+                    sums.unknown[nr]);
         fputc('\n', stderr);
     }
-    if (domain->beyond)
+    if (sums.beyond)
         fprintf(stderr, "  numbers above 63       %10" PRIu64 "\n",
-                domain->beyond);
+                sums.beyond);
     fprintf(stderr,
             "upcalls %" PRIu64 ", traps %" PRIu64 ", instructions carried out "
             "%" PRIu64 ", TLB fills %" PRIu64 ", flushes %" PRIu64 "\n",
-            domain->upcalls, domain->traps, domain->emulated, cpu->tlb.fills,
-            cpu->tlb.flushes);
+            sums.upcalls, sums.traps, sums.emulated, tlb->fills, tlb->flushes);
 }

@@ -5,6 +5,9 @@
  *
  *     boot.c     the parent: options in, the child, its end, the terminal
  *     machine.c  the child: engine, domain, back ends, from start to end
+ *     cpus.c     a thread for each vCPU: up, down, told to look
+ *     prepare.c  what a thread needs to run guest code
+ *     page.c     the hypercall page
  *     cpu.c      entry.S   in and out of the guest: stub, signals, registers
  *     fault.c    what a fault means: a page to map, an instruction, a trap
  *     tlb.c      the process' mappings, which are the guest's TLB
@@ -17,6 +20,8 @@
  */
 #ifndef EVC_RUNNER_RUNNER_H
 #define EVC_RUNNER_RUNNER_H
+
+#include <setjmp.h>
 
 #include <backend.h>
 #include <pv.h>
@@ -99,24 +104,36 @@ int evc_run_confine(struct evc_pv_error *error);
 
 /* ---- the TLB (tlb.c) ------------------------------------------------------------------- */
 
+/* One for all vCPUs, as they have one address space. */
 struct evc_run_tlb {
-    const struct evc_pv_frames *frames;
+    pthread_mutex_t lock; /* of the rest, and of the process' mappings */
+    const struct evc_pv_domain *domain;
     unsigned mappings; /* made since the last flush: an upper bound */
     uint64_t fills, flushes;
 };
 
+void evc_run_tlb_init(struct evc_run_tlb *tlb,
+                      const struct evc_pv_domain *domain);
+
 extern const struct evc_pv_tlb evc_run_tlb_ops; /* cookie: struct evc_run_tlb */
 
-/*
- * Map the page of `va`, and those around it that go with it.
- * Return: 0; -errno of mmap().
- */
-int evc_run_tlb_fill(struct evc_run_tlb *tlb, const struct evc_pv_page *page,
-                     uint64_t va);
+/* What the guest did with a page; the bits of the processor's fault code. */
+#define EVC_RUN_WRITE 2u
+#define EVC_RUN_EXEC  16u
 
-/* ---- the processor (cpu.c, entry.S, fault.c) ---------------------------------------------- */
+/*
+ * If the guest's tables allow that (`how`), map the page of `va`, and those
+ * around it that go with it.
+ * Return: 0; -EFAULT (not mapped); -EACCES (mapped, but not for that);
+ *         -errno of mmap().
+ */
+int evc_run_tlb_fill(struct evc_run_tlb *tlb, uint64_t va, unsigned how);
+
+/* ---- one vCPU (cpu.c, entry.S, fault.c) ----------------------------------------------------- */
 
 enum evc_run_vectors { EVC_RUN_XMM, EVC_RUN_YMM, EVC_RUN_ZMM };
+
+#define EVC_RUN_CPU_SIZE 512
 
 /* entry.S knows these offsets; cpu.c asserts them. */
 struct evc_run_cpu {
@@ -126,33 +143,61 @@ struct evc_run_cpu {
     uint32_t full;    /* leave by iretq: rip, rsp or flags have changed */
     void *vectors;    /* where the guest's vector registers are saved */
     uint32_t kind;    /* of these: enum evc_run_vectors */
-    uint64_t stack_start, stack_end; /* of signal handlers */
+    uint32_t spare;
+    uint64_t guest_gs; /* when it was last seen */
 
     struct evc_pv_vcpu *vcpu;
-    struct evc_run_tlb tlb;
-    int thread;
+    struct evc_run_tlb *tlb;
+    int thread; /* its number, while it may be signalled */
+    sigjmp_buf way_out;
     uint64_t last_rip, last_address; /* of page faults: is there progress? */
+    uint64_t last_flushes;
     unsigned same;
-};
+} __attribute__((aligned(EVC_RUN_CPU_SIZE)));
 
-extern struct evc_run_cpu evc_run_cpu; /* one guest, one vCPU: one of these */
+extern struct evc_run_cpu evc_run_cpus[EVC_PV_VCPUS];
 
-/**
- * evc_cpu_run() - run the guest on this thread until its domain has ended
- * Return: 0; a negative errno, with a line in @error: it could not be started.
- */
-int evc_cpu_run(struct evc_pv_vcpu *vcpu, const struct evc_pv_regs *regs,
-                struct evc_pv_error *error);
+/* Run its guest on this thread, which is prepared, until the domain has ended. */
+void evc_cpu_run(struct evc_run_cpu *cpu);
 
 /* Make it look for events, or at its end.  Any thread; async-signal-safe. */
-void evc_cpu_kick(void);
-void evc_cpu_hypercall_page(void *page);
+void evc_cpu_kick(unsigned id);
+
+/* What evc_cpu_run() needs of its thread, and giving that back (prepare.c). */
+int evc_cpu_prepare(struct evc_run_cpu *cpu);
+void evc_cpu_finish(struct evc_run_cpu *cpu);
+/* Of a thread that is prepared. */
+extern __thread struct evc_run_cpu *evc_cpu_self;
 
 /* A fault of the guest's, as the processor told it (fault.c). */
 void evc_run_fault(struct evc_run_cpu *cpu, unsigned vector, uint64_t code,
                    uint64_t address);
 /* `int $n`, with rip behind it. */
 void evc_run_interrupt(struct evc_run_cpu *cpu, unsigned vector);
+
+/* ---- all vCPUs (cpus.c, prepare.c, page.c) -------------------------------------------------- */
+
+/*
+ * What all of them share: before the guest is built, and before the process is
+ * confined.  Return: 0; a negative errno, with a line in @error.
+ */
+int evc_cpus_create(unsigned n, struct evc_pv_error *error);
+void evc_cpus_destroy(void);
+/* For struct evc_pv_start. */
+void evc_cpu_hypercall_page(void *page);
+
+/**
+ * evc_cpus_run() - run a guest: its vCPU 0 on this thread, until it has ended
+ * Return: 0; a negative errno, with a line in @error: it could not be started.
+ */
+int evc_cpus_run(struct evc_pv_domain *domain, struct evc_run_tlb *tlb,
+                 struct evc_pv_error *error);
+
+/* Hooks of struct evc_pv_hooks. */
+void evc_cpus_look(void *runner, uint32_t id);
+void evc_cpus_ended(void *runner);
+/* Sleep until the vCPU is up, or all is over. */
+void evc_cpus_wait_up(struct evc_run_cpu *cpu);
 
 /* ---- time (clock.c) ---------------------------------------------------------------------------- */
 
@@ -173,9 +218,8 @@ uint64_t evc_run_clock_epoch(const struct evc_run_clock *clock);
 /* ---- what is said in the end (report.c) ------------------------------------------------------------ */
 
 void evc_run_report_crash(const struct evc_pv_domain *domain,
-                          const struct evc_run_cpu *cpu,
                           const uint8_t *console_page);
 void evc_run_report_trace(const struct evc_pv_domain *domain,
-                          const struct evc_run_cpu *cpu);
+                          const struct evc_run_tlb *tlb);
 
 #endif /* EVC_RUNNER_RUNNER_H */

@@ -4,6 +4,11 @@
  * that its tables map, gone when it asks for a flush.  The tables themselves
  * stay as the guest wrote them; nothing shadows them.
  *
+ * vCPUs share these mappings, so a flush is one for all of them, when it
+ * returns.  Looking at the tables and mapping what they say is one step, under
+ * the lock; so is a flush.  Whoever changes a table does it before the flush:
+ * what was looked up before the change is mapped before the flush, too.
+ *
  * The kernel allows a process some 65,000 mappings; long before that, all are
  * thrown away, and those in use come back by faults.
  */
@@ -19,19 +24,22 @@ static int protection(bool write, bool exec)
     return PROT_READ | (write ? PROT_WRITE : 0) | (exec ? PROT_EXEC : 0);
 }
 
-static void flush(void *cookie)
+void evc_run_tlb_init(struct evc_run_tlb *tlb,
+                      const struct evc_pv_domain *domain)
 {
-    struct evc_run_tlb *tlb = cookie;
+    pthread_mutex_init(&tlb->lock, NULL);
+    tlb->domain = domain;
+}
 
+static void unmap_all(struct evc_run_tlb *tlb)
+{
     munmap(NULL, EVC_RUN_HOST);
     tlb->mappings = 0;
     tlb->flushes++;
 }
 
-static void flush_page(void *cookie, uint64_t va)
+static void unmap(struct evc_run_tlb *tlb, uint64_t va)
 {
-    struct evc_run_tlb *tlb = cookie;
-
     if (va >= EVC_RUN_HOST)
         return;
     munmap((void *)(va & ~(uint64_t)(EVC_PV_PAGE - 1)), EVC_PV_PAGE);
@@ -41,12 +49,12 @@ static void flush_page(void *cookie, uint64_t va)
 static int map(struct evc_run_tlb *tlb, uint64_t va, uint64_t mfn,
                uint64_t pages, int prot)
 {
-    const struct evc_pv_frames *frames = tlb->frames;
+    const struct evc_pv_frames *frames = &tlb->domain->frames;
     bool is_peers = mfn >= EVC_PV_PEER_MFN;
     void *at = (void *)va;
 
     if (tlb->mappings >= MAPPINGS_MAX)
-        flush(tlb);
+        unmap_all(tlb);
     tlb->mappings += 2;
     if (is_peers)
         mfn -= EVC_PV_PEER_MFN;
@@ -97,10 +105,10 @@ static struct run find_run(const struct evc_pv_frames *frames,
     return run;
 }
 
-int evc_run_tlb_fill(struct evc_run_tlb *tlb, const struct evc_pv_page *page,
-                     uint64_t va)
+static int fill(struct evc_run_tlb *tlb, const struct evc_pv_page *page,
+                uint64_t va)
 {
-    struct run run = find_run(tlb->frames, page, va);
+    struct run run = find_run(&tlb->domain->frames, page, va);
     uint64_t first = va / EVC_PV_PAGE - run.before;
 
     tlb->fills++;
@@ -108,18 +116,65 @@ int evc_run_tlb_fill(struct evc_run_tlb *tlb, const struct evc_pv_page *page,
                run.before + 1 + run.after, protection(page->write, page->exec));
 }
 
-static void map_page(void *cookie, uint64_t va, const struct evc_pv_page *page)
+static bool allows(const struct evc_pv_page *page, unsigned how)
+{
+    return (!(how & EVC_RUN_WRITE) || page->write) &&
+           (!(how & EVC_RUN_EXEC) || page->exec);
+}
+
+int evc_run_tlb_fill(struct evc_run_tlb *tlb, uint64_t va, unsigned how)
+{
+    struct evc_pv_page page;
+    int r;
+
+    pthread_mutex_lock(&tlb->lock);
+    r = evc_pv_walk(tlb->domain, va, &page);
+    if (r == 0 && (va >= EVC_RUN_HOST || !allows(&page, how)))
+        r = -EACCES;
+    if (r == 0)
+        r = fill(tlb, &page, va);
+    pthread_mutex_unlock(&tlb->lock);
+    return r;
+}
+
+/* ---- being told ------------------------------------------------------------------------ */
+
+static void flush(void *cookie)
 {
     struct evc_run_tlb *tlb = cookie;
 
+    pthread_mutex_lock(&tlb->lock);
+    unmap_all(tlb);
+    pthread_mutex_unlock(&tlb->lock);
+}
+
+static void flush_page(void *cookie, uint64_t va)
+{
+    struct evc_run_tlb *tlb = cookie;
+
+    pthread_mutex_lock(&tlb->lock);
+    unmap(tlb, va);
+    pthread_mutex_unlock(&tlb->lock);
+}
+
+/* As the tables say now; what cannot be mapped, a fault will find out about. */
+static void renew(void *cookie, uint64_t va)
+{
+    struct evc_run_tlb *tlb = cookie;
+    struct evc_pv_page page;
+
     va &= ~(uint64_t)(EVC_PV_PAGE - 1);
-    if (va < EVC_RUN_HOST &&
-        map(tlb, va, page->mfn, 1, protection(page->write, page->exec)) < 0)
-        flush_page(tlb, va); /* a fault will find out why */
+    if (va >= EVC_RUN_HOST)
+        return;
+    pthread_mutex_lock(&tlb->lock);
+    if (evc_pv_walk(tlb->domain, va, &page) < 0 ||
+        map(tlb, va, page.mfn, 1, protection(page.write, page.exec)) < 0)
+        unmap(tlb, va);
+    pthread_mutex_unlock(&tlb->lock);
 }
 
 const struct evc_pv_tlb evc_run_tlb_ops = {
     .flush = flush,
     .flush_page = flush_page,
-    .map = map_page,
+    .renew = renew,
 };

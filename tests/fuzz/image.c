@@ -39,12 +39,12 @@ static void check_tables(const struct evc_pv_domain *domain,
     for (uint64_t va = image->virt_base; va < layout->end; va += EVC_PV_PAGE) {
         uint64_t pfn = (va - image->virt_base) / EVC_PV_PAGE;
 
-        assert(evc_pv_walk(&domain->vcpu, va, &page) == 0);
+        assert(evc_pv_walk(domain, va, &page) == 0);
         assert(page.mfn == EVC_PV_FIRST_MFN + pfn);
         assert(domain->frames.m2p[page.mfn] == pfn);
         assert(page.write == (va < layout->tables || va >= layout->stack));
     }
-    assert(evc_pv_walk(&domain->vcpu, layout->end, &page) < 0);
+    assert(evc_pv_walk(domain, layout->end, &page) < 0);
 }
 
 static void check_world(const struct evc_pv_domain *domain,
@@ -52,14 +52,15 @@ static void check_world(const struct evc_pv_domain *domain,
                         const struct evc_pv_world *world)
 {
     const struct evc_pv_layout *layout = &world->layout;
+    const struct evc_pv_regs *regs = &domain->vcpu[0].start;
     struct evc_abi_start_info_x86_64 info;
 
     assert(image->start >= image->virt_base && image->end <= layout->module);
     assert(layout->end % (4u << 20) == 0);
     assert(layout->end - layout->stack >= EVC_PV_PAGE + (512u << 10));
-    assert(world->regs.rsi == layout->start_info);
-    assert(world->regs.rip >= image->start && world->regs.rip < image->end);
-    assert(evc_pv_copy_from(&domain->vcpu, &info, layout->start_info,
+    assert(regs->rsi == layout->start_info);
+    assert(regs->rip >= image->start && regs->rip < image->end);
+    assert(evc_pv_copy_from(&domain->vcpu[0], &info, layout->start_info,
                             sizeof(info)) == 0);
     assert(info.nr_pages == PAGES && info.pt_base == layout->tables);
     check_tables(domain, image, world);

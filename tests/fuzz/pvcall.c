@@ -67,6 +67,8 @@ static uint64_t number(struct input *in)
     }
 }
 
+#define VCPUS 2u
+
 /* ---- a world without a processor ------------------------------------------------ */
 
 struct world {
@@ -87,15 +89,16 @@ static void flush_page(void *cpu, uint64_t va)
     (void)va;
 }
 
-static void map_page(void *cpu, uint64_t va, const struct evc_pv_page *page)
+static void renew(void *cpu, uint64_t va)
 {
     const struct world *w = cpu;
+    struct evc_pv_page page;
 
-    (void)va;
-    assert(evc_pv_frame(&w->domain.frames, page->mfn));
+    if (evc_pv_walk(&w->domain, va, &page) == 0)
+        assert(evc_pv_frame(&w->domain.frames, page.mfn));
 }
 
-static const struct evc_pv_tlb tlb = {flush, flush_page, map_page};
+static const struct evc_pv_tlb tlb = {flush, flush_page, renew};
 static const struct evc_pv_hooks hooks = {0};
 
 /* Nobody would ever wake it. */
@@ -126,7 +129,7 @@ static void create_events(struct world *w)
     struct evc_domain_config config = {
         .size = sizeof(config),
         .id = 1,
-        .vcpus = 1,
+        .vcpus = VCPUS,
         .max_port = UINT32_MAX,
         .shared_info = evc_pv_frame(&w->domain.frames, EVC_PV_SHARED_INFO_MFN),
         .cookie = &w->domain,
@@ -142,7 +145,7 @@ static void create(struct world *w)
     static uint8_t bytes[TINY_SIZE];
     struct evc_pv_file file = {bytes, sizeof(bytes)};
     struct evc_pv_image image;
-    struct evc_pv_start start = {.image = &image};
+    struct evc_pv_start start = {.image = &image, .vcpus = VCPUS};
     struct evc_pv_error error;
 
     memset(w, 0, sizeof(*w));
@@ -154,7 +157,8 @@ static void create(struct world *w)
     w->domain.hooks = &hooks;
     assert(evc_pv_build(&w->domain, &start, &w->start, &error) == 0);
     create_events(w);
-    w->regs = w->start.regs;
+    evc_pv_find_info(&w->domain.vcpu[0]);
+    w->regs = w->domain.vcpu[0].start;
 }
 
 static void destroy(struct world *w)
@@ -172,7 +176,7 @@ static void call(struct world *w, struct input *in)
     w->regs.rsi = number(in);
     w->regs.rdx = number(in);
     w->regs.r10 = number(in);
-    evc_pv_call(&w->domain.vcpu, &w->regs);
+    evc_pv_call(&w->domain.vcpu[0], &w->regs);
 }
 
 /* Lists that mmu_update, mmuext_op, memory_op and multicall read. */
@@ -182,13 +186,13 @@ static void fill_scratch(struct world *w, struct input *in)
 
     for (unsigned i = 0; i < 16; i++)
         words[i] = number(in);
-    evc_pv_copy_to(&w->domain.vcpu, SCRATCH + byte(in) % 64, words,
+    evc_pv_copy_to(&w->domain.vcpu[0], SCRATCH + byte(in) % 64, words,
                    sizeof(words));
 }
 
 static void scribble(struct world *w, struct input *in)
 {
-    uint64_t mfn = byte(in) & 1 ? w->domain.vcpu.base + byte(in) % 8
+    uint64_t mfn = byte(in) & 1 ? w->domain.base + byte(in) % 8
                                 : EVC_PV_FIRST_MFN + byte(in);
     uint64_t *at = evc_pv_frame(&w->domain.frames, mfn);
 
@@ -203,12 +207,12 @@ static void execute(struct world *w, struct input *in)
 
     for (unsigned i = 0; i < sizeof(code); i++)
         code[i] = byte(in);
-    evc_pv_copy_to(&w->domain.vcpu, rip, code, sizeof(code));
+    evc_pv_copy_to(&w->domain.vcpu[0], rip, code, sizeof(code));
     w->regs.rip = rip;
     if (byte(in) & 1)
-        evc_pv_emulate(&w->domain.vcpu, &w->regs);
+        evc_pv_emulate(&w->domain.vcpu[0], &w->regs);
     else
-        evc_pv_emulate_access(&w->domain.vcpu, &w->regs,
+        evc_pv_emulate_access(&w->domain.vcpu[0], &w->regs,
                               byte(in) & 1 ? number(in)
                                            : EVC_PV_M2P_START + byte(in),
                               byte(in) & 1);
@@ -219,9 +223,9 @@ static void trap(struct world *w, struct input *in)
 {
     w->regs.rsp = number(in);
     if (byte(in) & 1)
-        evc_pv_page_fault(&w->domain.vcpu, &w->regs, number(in), byte(in));
+        evc_pv_page_fault(&w->domain.vcpu[0], &w->regs, number(in), byte(in));
     else
-        evc_pv_trap(&w->domain.vcpu, &w->regs, byte(in), byte(in));
+        evc_pv_trap(&w->domain.vcpu[0], &w->regs, byte(in), byte(in));
 }
 
 static void step(struct world *w, struct input *in)
@@ -240,7 +244,7 @@ static void step(struct world *w, struct input *in)
         trap(w, in);
         break;
     case 4:
-        evc_pv_deliver(&w->domain.vcpu, &w->regs);
+        evc_pv_deliver(&w->domain.vcpu[0], &w->regs);
         break;
     default:
         call(w, in);
@@ -252,7 +256,7 @@ static void step(struct world *w, struct input *in)
 static void check(const struct world *w)
 {
     assert(w->regs.cs == EVC_PV_CS && w->regs.ss == EVC_PV_SS);
-    assert(evc_pv_frame(&w->domain.frames, w->domain.vcpu.base));
+    assert(evc_pv_frame(&w->domain.frames, w->domain.base));
     assert(w->domain.frames.given_up <= PAGES);
     assert(strnlen(w->domain.why, sizeof(w->domain.why)) <
            sizeof(w->domain.why));

@@ -12,6 +12,7 @@
 #include <xen/callback.h>
 #include <xen/elfnote.h>
 #include <xen/memory.h>
+#include <xen/vcpu.h>
 
 #include "abi.h"
 
@@ -43,6 +44,24 @@ PLACE(evc_pv_iret, flags, iret_context, flags);
 PLACE(evc_pv_iret, rflags, iret_context, rflags);
 SIZE(evc_pv_callback, callback_register);
 PLACE(evc_pv_callback, address, callback_register, address);
+
+SIZE(evc_pv_user_regs, cpu_user_regs);
+PLACE(evc_pv_user_regs, rdi, cpu_user_regs, rdi);
+PLACE(evc_pv_user_regs, rip, cpu_user_regs, rip);
+PLACE(evc_pv_user_regs, cs, cpu_user_regs, cs);
+PLACE(evc_pv_user_regs, rflags, cpu_user_regs, rflags);
+PLACE(evc_pv_user_regs, rsp, cpu_user_regs, rsp);
+PLACE(evc_pv_user_regs, gs, cpu_user_regs, gs);
+SIZE(evc_pv_context, vcpu_guest_context);
+PLACE(evc_pv_context, flags, vcpu_guest_context, flags);
+PLACE(evc_pv_context, regs, vcpu_guest_context, user_regs);
+PLACE(evc_pv_context, trap, vcpu_guest_context, trap_ctxt);
+PLACE(evc_pv_context, control, vcpu_guest_context, ctrlreg);
+PLACE(evc_pv_context, debug, vcpu_guest_context, debugreg);
+PLACE(evc_pv_context, event_callback, vcpu_guest_context, event_callback_eip);
+PLACE(evc_pv_context, fs, vcpu_guest_context, fs_base);
+PLACE(evc_pv_context, gs_user, vcpu_guest_context, gs_base_user);
+NUMBER(EVC_CONTEXT_IN_KERNEL, VGCF_IN_KERNEL);
 
 NUMBER(EVC_PV_HOLE_START, HYPERVISOR_VIRT_START);
 NUMBER(EVC_PV_HOLE_END, HYPERVISOR_VIRT_END);
