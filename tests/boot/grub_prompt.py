@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """GRUB, as Debian has it, on `evc boot` and on real Xen: the same screen.
 
-    grub_prompt.py EVC RECORDED
+    grub_prompt.py EVC RECORDED [OPTION...]
 
 RECORDED is what GRUB's console carried under Xen 4.17 while the commands below
 were typed.  The two are compared byte for byte, cursor movements and all, except
@@ -45,10 +45,10 @@ def show_difference(ours, theirs):
 
 
 def main():
-    evc, recorded = sys.argv[1:]
+    evc, recorded, *options = sys.argv[1:]
     if not os.path.exists(GRUB):
         guest_pty.skip(f"no {GRUB} (package grub-xen-host)")
-    terminal = guest_pty.Terminal([evc, "boot", GRUB])
+    terminal = guest_pty.Terminal([evc, "boot", *options, GRUB])
     try:
         status = talk(terminal)
     except guest_pty.Gone as gone:

@@ -10,6 +10,47 @@ static char console_page[4096] __attribute__((aligned(4096)));
 
 struct shared_info *shared = (struct shared_info *)shared_page;
 
+/* ---- vCPUs -------------------------------------------------------------------- */
+
+#define GS_KERNEL 2
+
+struct cpu cpus[32] __attribute__((aligned(64)));
+
+void set_cpu(unsigned id)
+{
+    cpus[id] = (struct cpu){
+        .gs_tag = 0x65,
+        .id = id,
+        .salt = id * UINT64_C(0x0101010101010101),
+        .fs_tag = 0xf5,
+        .fs_id = id,
+    };
+}
+
+/* ---- the processor ------------------------------------------------------------ */
+
+uint32_t has_zmm;
+
+static uint32_t cpuid(uint32_t leaf, unsigned of)
+{
+    uint32_t out[4];
+
+    __asm__ volatile("cpuid"
+                     : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+                     : "a"(leaf), "c"(0));
+    return out[of];
+}
+
+/* OSXSAVE, AVX512BW, and what XCR0 must allow for it. */
+static void look_at_processor(void)
+{
+    uint32_t low = 0, high;
+
+    if (cpuid(1, 2) >> 27 & 1)
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    has_zmm = (low & 0xe6) == 0xe6 && (cpuid(7, 1) >> 30 & 1);
+}
+
 /* ---- console: io/console.h --------------------------------------------------- */
 
 struct console {
@@ -150,7 +191,7 @@ uint64_t frame_of(const volatile void *page)
 
 evtchn_port_t bind_virq(uint32_t virq)
 {
-    struct evtchn_bind_virq bind = {.virq = virq};
+    struct evtchn_bind_virq bind = {.virq = virq, .vcpu = cpu_id()};
     struct evtchn_unmask unmask;
 
     if (event_op(EVTCHNOP_bind_virq, &bind) != 0)
@@ -181,6 +222,10 @@ void open_upcalls(void)
 void kernel_start(struct start_info *info)
 {
     start_info = info;
+    set_cpu(0);
+    look_at_processor();
+    hypercall(__HYPERVISOR_set_segment_base, GS_KERNEL, address(&cpus[0]), 0,
+              0);
     map(shared_page, info->shared_info | WRITABLE);
     mask_ports();
     map(console_page, info->console.domU.mfn << 12 | WRITABLE);

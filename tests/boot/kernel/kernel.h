@@ -52,10 +52,32 @@ static inline int64_t sched_op(unsigned cmd, const void *arg)
 extern struct start_info *start_info;
 extern struct shared_info *shared;
 
+/* GS points to it, and FS to its second half, where a guest wants that. */
+struct cpu {
+    uint32_t gs_tag, id;
+    uint64_t salt; /* of the patterns in spin.S: another one on every vCPU */
+    uint32_t fs_tag, fs_id;
+    uint64_t rest[5];
+};
+
+extern struct cpu cpus[32];
+void set_cpu(unsigned id);
+
+static inline unsigned cpu_id(void)
+{
+    uint32_t id;
+
+    __asm__ volatile("movl %%gs:4, %0" : "=r"(id));
+    return id;
+}
+
 static inline struct vcpu_info *self(void)
 {
-    return &shared->vcpu_info[0];
+    return &shared->vcpu_info[cpu_id()];
 }
+
+/* The processor has zmm and mask registers, for us too. */
+extern uint32_t has_zmm;
 
 void print(const char *text);
 void print_number(uint64_t number);
@@ -85,7 +107,7 @@ static inline int64_t map(const volatile void *page, uint64_t entry)
                      0);
 }
 
-/* A port that is told by a virtual interrupt. */
+/* A port that is told by a virtual interrupt; bound on this vCPU. */
 evtchn_port_t bind_virq(uint32_t virq);
 
 static inline void mask_upcalls(void)
@@ -115,6 +137,7 @@ void guest_main(void);
 
 void upcall_entry(void);
 void trap_0(void);
+void trap_2(void);
 void trap_3(void);
 void trap_6(void);
 void trap_13(void);

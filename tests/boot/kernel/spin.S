@@ -7,10 +7,13 @@
  *     uint64_t spin_hypercall(...);    a hypercall each time, quick and slow
  *     uint64_t spin_fault(...);        a page fault each time
  *
- * Each runs until *count >= until.  Return: 0, or the number of the first
- * register that was wrong: 1 rbx, 2 rcx, ..., 17 and up xmm0 and up (or ymm),
- * 40 the flags, 41 FS, 42 GS.
+ * Each runs until *count >= until.  The patterns are another vCPU's with another
+ * salt (struct cpu, at GS).  Return: 0, or the number of the first register that
+ * was wrong: 1 rbx, 2 rcx, ..., 17 and up xmm0 and up (or ymm), 40 the flags,
+ * 41 FS, 42 GS, 43 an answer, 50 and up zmm0 and up, 90 and up k1 and up.
  */
+#define SALT %gs:8
+
     .section .rodata
     .balign 32
 patterns: /* of xmm0 and up: 32 bytes each, all different */
@@ -24,23 +27,38 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
     .text
 .macro load_gprs
     movabs $0x1b1b1b1b1b1b0001, %rbx
+    xorq SALT, %rbx
     movabs $0x1c1c1c1c1c1c0002, %rcx
+    xorq SALT, %rcx
     movabs $0x1d1d1d1d1d1d0003, %rdx
+    xorq SALT, %rdx
     movabs $0x1e1e1e1e1e1e0004, %rsi
+    xorq SALT, %rsi
     movabs $0x1f1f1f1f1f1f0005, %rdi
+    xorq SALT, %rdi
     movabs $0x2020202020200006, %rbp
+    xorq SALT, %rbp
     movabs $0x2828282828280008, %r8
+    xorq SALT, %r8
     movabs $0x2929292929290009, %r9
+    xorq SALT, %r9
     movabs $0x2a2a2a2a2a2a000a, %r10
+    xorq SALT, %r10
     movabs $0x2b2b2b2b2b2b000b, %r11
+    xorq SALT, %r11
     movabs $0x2c2c2c2c2c2c000c, %r12
+    xorq SALT, %r12
     movabs $0x2d2d2d2d2d2d000d, %r13
+    xorq SALT, %r13
     movabs $0x2e2e2e2e2e2e000e, %r14
+    xorq SALT, %r14
     movabs $0x2f2f2f2f2f2f000f, %r15
+    xorq SALT, %r15
 .endm
 
 .macro check_gpr reg:req, value:req, number:req
     movabs $\value, %rax
+    xorq SALT, %rax
     cmpq %rax, \reg
     movl $\number, %eax
     jne 9f
@@ -64,20 +82,64 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
 .endm
 
 .macro load_vectors
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    vmovdqa patterns+32*\n(%rip), %ymm\n
+    vbroadcastsd SALT, %ymm15
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    vxorps patterns+32*\n(%rip), %ymm15, %ymm\n
     .endr
+    cmpl $0, has_zmm(%rip)
+    je 1f
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    vinserti64x4 $1, %ymm\n, %zmm\n, %zmm\n
+    .endr
+    .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vpbroadcastq patterns+32*(\n-16)(%rip), %zmm\n
+    vpxorq SALT{1to8}, %zmm\n, %zmm\n
+    .endr
+    .irp n, 1, 2, 3, 4, 5, 6, 7
+    kmovq SALT, %k\n
+    .endr
+1:
 .endm
 
-/* xmm15 and ymm15 are compared with, and loaded again. */
+.macro check_ymm n:req, number:req
+    vxorps %ymm\n, %ymm15, %ymm15
+    vptest %ymm15, %ymm15
+    movl $\number, %eax
+    jnz 9f
+.endm
+
+/* ymm15 is compared with. */
 .macro check_vectors
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
-    vxorps patterns+32*\n(%rip), %ymm\n, %ymm15
-    vptest %ymm15, %ymm15
-    movl $17+\n, %eax
+    vbroadcastsd SALT, %ymm15
+    vxorps patterns+32*\n(%rip), %ymm15, %ymm15
+    check_ymm \n, 17+\n
+    .endr
+    cmpl $0, has_zmm(%rip)
+    je 1f
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    vextracti64x4 $1, %zmm\n, %ymm15
+    check_ymm \n, 50+\n
+    .endr
+    .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vpbroadcastq patterns+32*(\n-16)(%rip), %zmm15
+    vpxorq SALT{1to8}, %zmm15, %zmm15
+    movl $50+\n, %eax
+    pushq %rcx
+    kmovq %k1, %rcx
+    vpcmpq $4, %zmm\n, %zmm15, %k1
+    kortestb %k1, %k1
+    kmovq %rcx, %k1
+    popq %rcx
     jnz 9f
     .endr
-    vmovdqa patterns+32*15(%rip), %ymm15
+    .irp n, 1, 2, 3, 4, 5, 6, 7
+    kmovq %k\n, %rax
+    cmpq SALT, %rax
+    movl $90+\n, %eax
+    jne 9f
+    .endr
+1:
 .endm
 
 /* Carry, sign and direction survive a while without instructions. */
@@ -102,7 +164,7 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
     jz 9f
 .endm
 
-/* What kernel.c put at FS and GS, 0. */
+/* What kernel.c put there. */
 .macro check_segments
     movl $41, %eax
     cmpl $0xf5, %fs:0
@@ -153,6 +215,7 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
     movl $43, %eax
     jne 9f
     movabs $0x1f1f1f1f1f1f0005, %rdi
+    xorq SALT, %rdi
 .endm
 
 /* A page that on_trap() maps, and this unmaps again by a hypercall. */
@@ -166,6 +229,8 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
     popq %rsi
     movabs $0x1f1f1f1f1f1f0005, %rdi
     movabs $0x1d1d1d1d1d1d0003, %rdx
+    xorq SALT, %rdi
+    xorq SALT, %rdx
 .endm
 
     spin spin_plain, nothing

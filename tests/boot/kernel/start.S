@@ -102,6 +102,7 @@ trap_\vector:
 .endm
 
     trap 0
+    trap 2
     trap 3
     trap 6
     trap 13, 1

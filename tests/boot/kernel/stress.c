@@ -9,6 +9,8 @@
  */
 #include "kernel.h"
 
+#include "context.h"
+
 uint64_t spin_plain(const volatile uint64_t *count, uint64_t until);
 uint64_t spin_hypercall(const volatile uint64_t *count, uint64_t until);
 uint64_t spin_fault(const volatile uint64_t *count, uint64_t until);
@@ -82,12 +84,6 @@ void on_trap(unsigned vector, struct trap_frame *frame)
     frame->rip += last.skip;
     last.skip = 0;
 }
-
-struct trap_info {
-    uint8_t vector, flags;
-    uint16_t cs;
-    uint64_t address;
-};
 
 static void set_traps(void)
 {
@@ -169,19 +165,17 @@ static void test_instructions(void)
 
 /* ---- segment bases ------------------------------------------------------------------ */
 
-static uint32_t of_fs = 0xf5, of_gs = 0x65;
-
 static void set_segments(void)
 {
     CHECK(hypercall(25, 0, 0x11000, 0, 0) == 0);
-    CHECK(hypercall(25, 2, address(&of_gs), 0, 0) == 0);
+    CHECK(hypercall(25, 2, address(&cpus[0]), 0, 0) == 0);
 }
 
 static void test_segments(void)
 {
     uint32_t fs, gs;
 
-    CHECK(hypercall(25, 0, address(&of_fs), 0, 0) == 0);
+    CHECK(hypercall(25, 0, address(&cpus[0].fs_tag), 0, 0) == 0);
     __asm__ volatile("movl %%fs:0, %0; movl %%gs:0, %1" : "=r"(fs), "=r"(gs));
     CHECK(fs == 0xf5 && gs == 0x65);
     CHECK(hypercall(25, 0, UINT64_C(1) << 63, 0, 0) < 0);
@@ -326,6 +320,25 @@ static void test_block(void)
     mask_upcalls();
 }
 
+/* What came while they were masked comes with the next call, whichever. */
+static void test_unmasking(void)
+{
+    static const unsigned commands[] = {0, 7};
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t seen = upcalls;
+
+        set_timer(now() + MS);
+        while (!*(volatile uint8_t *)&self()->evtchn_upcall_pending)
+            ;
+        CHECK(upcalls == seen);
+        *(volatile uint8_t *)&self()->evtchn_upcall_mask = 0;
+        hypercall(__HYPERVISOR_xen_version, commands[i], 0, 0, 0);
+        CHECK(upcalls == seen + 1);
+        mask_upcalls();
+    }
+}
+
 /* Until a time; and until a port is pending, long before the time. */
 static void test_poll(void)
 {
@@ -348,6 +361,7 @@ static void test_poll(void)
 static void test_waiting(void)
 {
     test_block();
+    test_unmasking();
     test_poll();
     print("ok time and waiting\n");
 }
