@@ -259,6 +259,16 @@ static int name_it(struct evc_vbd *vbd, unsigned index, const char *name)
 
 /* ---- its life ----------------------------------------------------------------------- */
 
+/* What devices of all kinds are below of. */
+static int make_parent(struct evc_vbd *vbd, const char *path, const char *perms)
+{
+    char above[80];
+
+    snprintf(above, sizeof(above), "%s", path);
+    *strrchr(above, '/') = '\0';
+    return evc_store_set(vbd->backend->store, above, "", perms);
+}
+
 static int fill_front(struct evc_vbd *vbd)
 {
     struct evc_store *store = vbd->backend->store;
@@ -271,8 +281,10 @@ static int fill_front(struct evc_vbd *vbd)
         {"device-type", "disk"},
     };
     char path[112], perms[16], number[16];
-    int r = 0;
+    int r;
 
+    snprintf(perms, sizeof(perms), "n0,r%u", vbd->backend->id);
+    r = make_parent(vbd, vbd->front, perms);
     snprintf(perms, sizeof(perms), "n%u,r0", vbd->backend->id);
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes) && r == 0; i++) {
         snprintf(path, sizeof(path), "%s/%s", vbd->front, nodes[i].node);
@@ -286,8 +298,10 @@ static int fill_front(struct evc_vbd *vbd)
 static int fill_back(struct evc_vbd *vbd, bool first, const char *file)
 {
     char perms[16];
-    int r;
+    int r = make_parent(vbd, vbd->back, "n0");
 
+    if (r < 0)
+        return r;
     snprintf(perms, sizeof(perms), "n0,r%u", vbd->backend->id);
     r = evc_store_set(vbd->backend->store, vbd->back, "", perms);
     if (r < 0 || (r = publish(vbd, "frontend", "%s", vbd->front)) < 0 ||

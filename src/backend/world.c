@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum owner { DOM0, GUEST_READS, GUEST };
+enum owner { DOM0, GUEST_READS, GUEST, GUEST_SHOWS };
 
 struct line {
     enum owner owner;
@@ -31,6 +31,7 @@ static const struct line lines[] = {
     {GUEST_READS, "/local/domain/D/memory/target", "=memory"},
     {GUEST_READS, "/local/domain/D/memory/videoram", "0"},
     {GUEST_READS, "/local/domain/D/device", ""},
+    {GUEST_READS, "/local/domain/D/device/suspend", ""},
     {GUEST, "/local/domain/D/device/suspend/event-channel", ""},
     {GUEST_READS, "/local/domain/D/control", ""},
     {GUEST, "/local/domain/D/control/shutdown", ""},
@@ -50,6 +51,7 @@ static const struct line lines[] = {
     {GUEST_READS, "/local/domain/D/domid", "=domid"},
     {GUEST_READS, "/local/domain/D/store/port", "=store-port"},
     {GUEST_READS, "/local/domain/D/store/ring-ref", "=store-frame"},
+    {DOM0, "/local/domain/0/backend/console/D", ""},
     {GUEST_READS, "/local/domain/0/backend/console/D/0/frontend",
      "/local/domain/D/console"},
     {GUEST_READS, "/local/domain/0/backend/console/D/0/frontend-id", "=domid"},
@@ -58,13 +60,14 @@ static const struct line lines[] = {
     {GUEST_READS, "/local/domain/0/backend/console/D/0/protocol", "vt100"},
     {GUEST_READS, "/local/domain/D/console/backend",
      "/local/domain/0/backend/console/D/0"},
-    {GUEST, "/local/domain/D/console/backend-id", "0"},
+    {GUEST_SHOWS, "/local/domain/D/console/backend-id", "0"},
     {GUEST_READS, "/local/domain/D/console/limit", "1048576"},
     {GUEST_READS, "/local/domain/D/console/type", "xenconsoled"},
     {GUEST_READS, "/local/domain/D/console/output", "=output"},
     {GUEST_READS, "/local/domain/D/console/tty", "=tty"},
     {GUEST_READS, "/local/domain/D/console/port", "=console-port"},
     {GUEST_READS, "/local/domain/D/console/ring-ref", "=console-frame"},
+    {DOM0, "/vm", ""},
     {GUEST_READS, "/vm/U/name", "=name"},
     {GUEST_READS, "/vm/U/uuid", "=uuid"},
     {GUEST_READS, "/vm/U/image/ostype", "linux"},
@@ -76,7 +79,7 @@ struct filling {
     struct evc_backend *backend;
     const struct evc_backend_config *config;
     char id[8], uuid[40], vm[48], start_time[32];
-    char perms[3][16]; /* by owner */
+    char perms[4][16]; /* by owner */
 };
 
 /* ---- values -------------------------------------------------------------------- */
@@ -109,6 +112,8 @@ static void prepare(struct filling *f)
     snprintf(f->perms[GUEST_READS], sizeof(f->perms[GUEST_READS]), "n0,r%s",
              f->id);
     snprintf(f->perms[GUEST], sizeof(f->perms[GUEST]), "n%s", f->id);
+    snprintf(f->perms[GUEST_SHOWS], sizeof(f->perms[GUEST_SHOWS]), "n%s,r0",
+             f->id);
 }
 
 static const char *number(char text[24], uint64_t value)
