@@ -27,7 +27,7 @@ static bool end(struct evc_pv_domain *domain, enum evc_pv_end how,
 
     if (!atomic_compare_exchange_strong(&domain->end, &none, (int)how))
         return false;
-    domain->reason = reason;
+    domain->reason = reason & 0xff; /* as Xen has it */
     if (domain->hooks && domain->hooks->ended)
         domain->hooks->ended(domain->runner);
     return true;

@@ -25,7 +25,7 @@ static struct node *nearest(struct node *root, const char *path)
     return node;
 }
 
-/* Who may not read what is above is not told that a name is not there. */
+/* Who may not do it to what is above is not told that a name is not there. */
 struct node *evc_view_find(const struct view *view, const char *path,
                            unsigned bits, int *error)
 {
@@ -35,7 +35,7 @@ struct node *evc_view_find(const struct view *view, const char *path,
         return node;
     *error = -EACCES;
     if (node == NULL &&
-        evc_perms_allow(&nearest(*view->root, path)->perms, view->domain, READ))
+        evc_perms_allow(&nearest(*view->root, path)->perms, view->domain, bits))
         *error = -ENOENT;
     return NULL;
 }
@@ -221,16 +221,11 @@ static int remove_node(const struct view *view, const struct change *change)
 }
 
 /* Removing what is not there is done, if there is a place where it could be. */
-static int remove_missing(const struct view *view, const struct change *change)
+static int remove_missing(const struct view *view, const struct change *change,
+                          int error)
 {
-    char above[PATH_ROOM];
-    int error;
-
-    strcpy(above, change->path);
-    evc_path_up(above);
-    if (evc_view_find(view, above, READ, &error) == NULL)
-        return error;
-    return 1;
+    return error == -ENOENT && count_missing(view, change->path) == 1 ? 1
+                                                                      : error;
 }
 
 static int change_what_is_missing(const struct view *view,
@@ -241,7 +236,7 @@ static int change_what_is_missing(const struct view *view,
     case CHANGE_MKDIR:
         return change_missing(view, change);
     case CHANGE_RM:
-        return remove_missing(view, change);
+        return remove_missing(view, change, error);
     default:
         return error;
     }

@@ -214,6 +214,8 @@ void evc_watch_deliver(struct evc_store *store);
 
 int evc_trans_start(struct evc_store_conn *conn, uint32_t *id);
 struct trans *evc_trans_find(struct evc_store_conn *conn, uint32_t id);
+/* Before each of its requests: until it has seen anything, it sees what is. */
+void evc_trans_begin(struct evc_store_conn *conn, struct trans *trans);
 /* Remember what a request looks at, or is about to change; NULL: *error. */
 struct step *evc_trans_note(struct trans *trans, const struct change *change,
                             int *error);

@@ -400,6 +400,8 @@ static int do_is_introduced(struct request *q)
 
     if (domain == NULL)
         return -EINVAL;
+    if (q->conn->domain != 0)
+        return -EACCES;
     return reply_text(
         q,
         is_known(q->conn->store, (uint16_t)parse_number(domain)) ? "T" : "F");
@@ -477,6 +479,7 @@ static int carry_out(struct request *q)
         q->trans = evc_trans_find(q->conn, header->tx_id);
         if (q->trans == NULL)
             return -ENOENT;
+        evc_trans_begin(q->conn, q->trans);
     }
     if (q->conn->store->remote != NULL && only_looks(header->type))
         return look_there(q);

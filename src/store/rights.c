@@ -102,7 +102,7 @@ static int find(const struct asker *a, const char *path, unsigned bits)
     if (missing < 0)
         return missing;
     if (missing > 0)
-        return evc_perms_allow(&perms, a->conn->domain, READ) ? -ENOENT
+        return evc_perms_allow(&perms, a->conn->domain, bits) ? -ENOENT
                                                               : -EACCES;
     return evc_perms_allow(&perms, a->conn->domain, bits) ? 0 : -EACCES;
 }
@@ -325,15 +325,13 @@ static int remove_node(const struct asker *a, const struct change *change)
 
     if (change->path[1] == '\0')
         return r < 0 ? r : -EINVAL;
-    if (r == -ENOENT) {
-        strcpy(above, change->path);
+    strcpy(above, change->path);
+    if (r == -ENOENT) { /* done, if there is a place where it could be */
         evc_path_up(above);
-        r = find(a, above, READ);
-        return r < 0 ? r : 1;
+        return find(a, above, WRITE) == 0 ? 1 : r;
     }
     if (r < 0)
         return r;
-    strcpy(above, change->path);
     r = count_below(a, above, &gone);
     if (r == 0)
         r = remote_ask_about(a->remote, EVC_XS_RM, a->trans, change->path,

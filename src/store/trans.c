@@ -61,6 +61,16 @@ struct trans *evc_trans_find(struct evc_store_conn *conn, uint32_t id)
     return trans;
 }
 
+void evc_trans_begin(struct evc_store_conn *conn, struct trans *trans)
+{
+    if (conn->store->remote != NULL || trans->steps != NULL)
+        return;
+    evc_node_put(trans->base);
+    evc_node_put(trans->root);
+    trans->base = evc_node_get(conn->store->root);
+    trans->root = evc_node_get(conn->store->root);
+}
+
 struct step *evc_trans_note(struct trans *trans, const struct change *change,
                             int *error)
 {
