@@ -276,6 +276,17 @@ static void send_and_dispatch(unsigned long turns)
     must(handled - before == turns, "events were lost");
 }
 
+static void send_and_dispatch_one(unsigned long turns)
+{
+    unsigned long before = handled;
+
+    for (unsigned long done = 0; done < turns; done++) {
+        (void)evc_send(from.domain, burst[0]);
+        (void)evc_guest_dispatch(&to.vcpu, 0, 0);
+    }
+    must(handled - before == turns, "an event was lost");
+}
+
 /* ---- the rest ----------------------------------------------------------- */
 
 static void setup_quiet_twolevel(void)
@@ -387,6 +398,8 @@ static const struct {
     {"upcall-fifo", setup_fifo, send_upcall_fifo},
     {"burst-2level", setup_burst_twolevel, send_and_dispatch},
     {"burst-fifo", setup_burst_fifo, send_and_dispatch},
+    {"one-2level", setup_burst_twolevel, send_and_dispatch_one},
+    {"one-fifo", setup_burst_fifo, send_and_dispatch_one},
     {"unmask-2level", setup_quiet_twolevel, unmask_twolevel},
     {"unmask-fifo", setup_fifo, unmask_fifo},
     {"status", setup_twolevel, status},

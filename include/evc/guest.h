@@ -126,27 +126,29 @@ struct evc_guest_vcpu {
     evc_g64 mine[64];
     evc_g64 left_us[64]; /* but only for a while: it notifies another one */
 
-    /* What this vCPU is at; read by those who wait until it is not. */
+    /* What this vCPU is at; read by itself, and by who waits until it is not. */
     evc_g32 busy;
     evc_g32 pad1[31];
 
+    /* What every dispatch looks at; on 64-bit machines a cache line. */
     struct evc_guest *guest;
-    void *info;           /* its vcpu_info, NULL: none as yet */
-    evc_abi_u64 taken;    /* events, ever */
-    evc_abi_u64 until;    /* of the present dispatch: when to stop, 0 never */
+    void *info;           /* its vcpu_info, or `nowhere` */
     evc_abi_u64 selected; /* two-level: words that are worth a look */
-    evc_abi_u32 left;     /* of the present dispatch: handlers it may call */
-    evc_abi_u32 index;    /* its number */
-    evc_abi_u32 runs;     /* the state of a port that it runs */
-    evc_abi_u32 next;     /* two-level: the port at which to go on */
+    evc_abi_u64 skip;     /* of the word `next`: bits that had their turn */
+    evc_abi_u32 next;     /* two-level: the word at which to go on */
     evc_abi_u32 ready;    /* FIFO: queues that are worth a look */
-    evc_abi_u32 turn;     /* how often `busy` has changed */
+    evc_abi_u32 left;     /* handlers that may begin without a further look */
+    evc_abi_u32 runs;     /* the state of a port that it runs */
     evc_abi_u32 current;  /* the port whose handler is, or was, on the stack */
-    evc_g32 active;       /* a dispatch is on the stack */
     evc_abi_u32 settles;  /* first of the ports to settle */
     evc_abi_u32 holds;    /* first of the ports held back */
-    evc_abi_u32 tick;     /* when the first of them is due */
+    evc_abi_u32 index;    /* its number */
+
     evc_abi_u32 head[EVC_GUEST_QUEUES]; /* FIFO: next of each queue, 0: ask */
+    evc_abi_u64 until;      /* of a dispatch with a time limit: when to stop, */
+    evc_abi_u32 rest;       /* and handlers that may begin if it is not over */
+    evc_abi_u32 tick;       /* when the first port held back is due */
+    evc_abi_u64 nowhere[2]; /* a vcpu_info in which nothing happens */
 } __attribute__((aligned(128)));
 
 EVC_ABI_SIZE(struct evc_guest_vcpu, EVC_GUEST_VCPU_SIZE);
@@ -242,7 +244,6 @@ struct evc_guest {
     evc_abi_u32 nr_ports, nr_vcpus; /* as far as the ABI can name ports */
     evc_abi_u32 storm_threshold, storm_delay, storm_cap; /* in ticks */
     evc_abi_u16 info_size, slots;
-    evc_abi_u8 sel_offset;
     evc_abi_u8 word_shift; /* 6 or 5: ports a word, as a power of two */
     evc_abi_u8 wide;       /* words of 64 bits */
 };
@@ -314,7 +315,7 @@ int evc_guest_set_info(struct evc_guest_vcpu *self, evc_abi_u32 vcpu,
  *
  * Two-level: goes on after the port that was served last, so that each port has
  * its turn.  FIFO: the most urgent queue first, looked at again after every
- * event.  A call without need costs one load.  A call from inside a handler
+ * event.  A call without need costs a few loads.  A call from inside a handler
  * does nothing: the dispatch under way sees to it.
  *
  * Return: 1: work is left, call again soon (upcall_pending stays set, so that a

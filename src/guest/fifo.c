@@ -17,7 +17,7 @@
  *   G4 take link    acq  F3 link tail     sc  guest finds a port not yet marked
  *   G5 clear pending ar  F1 mark word     sc  merged event without its payload
  */
-#include "internal.h"
+#include "run.h"
 
 #include <evc/abi/event_channel.h>
 
@@ -70,11 +70,11 @@ void evc_g_fifo_unmask(struct evc_guest_vcpu *self, evc_port port)
 
 /* ---- serving -------------------------------------------------------------------- */
 
-int evc_g_fifo_collect(struct evc_guest_vcpu *self)
+/* What has become ready. */
+static inline evc_abi_u32 collect(struct evc_guest_vcpu *self)
 {
     /* G2, pairs with F4; releases G1 */
-    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;
-    return self->ready != 0;
+    return evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;
 }
 
 static int collect_one(struct evc_guest_vcpu *self, unsigned queue)
@@ -124,86 +124,98 @@ static inline evc_port follow(const struct evc_guest *guest, evc_abi_u32 word)
 {
     evc_port next = word & LINK;
 
-    if (next >= guest->nr_ports)
+    if (next == 0 || next >= guest->nr_ports)
         return 0;
     __builtin_prefetch(&guest->events[next], 1);
     __builtin_prefetch(&guest->ports[next], 1);
     return next;
 }
 
-/* The event is taken; `word` is as it was. */
-static inline evc_port run_event(struct evc_guest_vcpu *self, unsigned queue,
-                                 evc_port port, evc_abi_u32 word)
-{
-    struct evc_guest *guest = self->guest;
-    evc_port next = follow(guest, word);
-    evc_abi_u32 state;
-
-    self->head[queue] = next;
-    if (!EVC_LIKELY(evc_run(self, port, &guest->ports[port], &state)))
-        evc_g_put_back(self, port, state);
-    return next;
-}
-
 /* One that is masked, being changed, or not on the queue at all. */
 static EVC_COLD evc_port serve_unusual(struct evc_guest_vcpu *self,
-                                       unsigned queue, evc_port port)
+                                       evc_port port)
 {
     struct evc_guest *guest = self->guest;
     evc_abi_u32 word = take_event(&guest->events[port]);
+    evc_port next = word & LINKED ? follow(guest, word) : 0;
 
     if ((word & LINKED) && is_ours(word))
-        return run_event(self, queue, port, word);
-    return self->head[queue] = word & LINKED ? follow(guest, word) : 0;
+        evc_run(self, &guest->ports[port], port);
+    return next;
+}
+
+/* It has an event to be handled, and nothing else is the matter with it. */
+static inline int is_usual(evc_abi_u32 word)
+{
+    return (word & (PENDING | MASKED | LINKED)) == (PENDING | LINKED);
 }
 
 /* The first event of a queue.  Returns the next one; 0: there is none. */
-static inline evc_port serve_event(struct evc_guest_vcpu *self, unsigned queue,
-                                   evc_port port)
+static EVC_INLINE evc_port serve_event(struct evc_guest_vcpu *self,
+                                       const struct evc_guest *guest,
+                                       evc_port port)
 {
-    evc_g32 *word = &self->guest->events[port];
+    evc_g32 *word = &guest->events[port];
     evc_abi_u32 old;
+    evc_port next;
 
-    evc_busy_begin(self, port); /* N1, pairs with N4 */
+    evc_busy_with(self, port); /* N1, pairs with N4 */
     old = evc_g32_load_rlx(word);
-    if (EVC_LIKELY((old & (PENDING | MASKED | LINKED)) == (PENDING | LINKED) &&
-                   unlink_word(word, &old, PENDING)))
-        return run_event(self, queue, port, old);
-    return serve_unusual(self, queue, port);
+    if (!EVC_LIKELY(is_usual(old) && unlink_word(word, &old, PENDING)))
+        return serve_unusual(self, port);
+    next = follow(guest, old);
+    evc_run(self, &guest->ports[port], port);
+    return next;
+}
+
+/* As the host has it. Relaxed: G2 has made it visible. */
+static inline evc_port head_of(const struct evc_guest_vcpu *self,
+                               unsigned queue)
+{
+    return evc_g32_load_rlx(&self->control[HEAD + queue]);
 }
 
 /* The first event of a queue, 0: none that we know of. */
-static evc_port first_of(const struct evc_guest_vcpu *self, unsigned queue)
+static inline evc_port first_of(const struct evc_guest_vcpu *self,
+                                unsigned queue)
 {
     evc_port port = self->head[queue];
 
-    if (port == 0) /* Relaxed: G2 has made it visible. */
-        port = evc_g32_load_rlx(&self->control[HEAD + queue]);
+    if (port == 0)
+        port = head_of(self, queue);
     return port < self->guest->nr_ports ? port : 0;
 }
 
 /* Until the queue is empty, or another one may have to come before it. */
-static void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
+static EVC_APART void serve_queue(struct evc_guest_vcpu *self, unsigned queue)
 {
+    const struct evc_guest *const guest = self->guest;
     evc_port port = first_of(self, queue);
+    evc_abi_u32 left = self->left;
 
+    /*
+     * Port 0, which no queue has, is found not to be on this one.  What turns
+     * out to be masked counts, too: a chain may be a long one.
+     */
     do {
-        self->left--;
-        if (port != 0)
-            port = serve_event(self, queue, port);
-        if (port == 0) {
-            self->ready &= ~(1u << queue);
-            return;
-        }
-    } while (evc_g32_load_rlx(&self->control[READY]) == 0 && evc_may_run(self));
+        port = serve_event(self, guest, port);
+    } while (evc_may_go_on(self, &left) && port != 0 &&
+             evc_g32_load_rlx(&self->control[READY]) == 0);
+    self->left = left;
+    self->head[queue] = port;
+    if (port == 0)
+        self->ready &= ~(1u << queue);
 }
 
-void evc_g_fifo_serve(struct evc_guest_vcpu *self)
+int evc_g_fifo_serve(struct evc_guest_vcpu *self, int told)
 {
-    while (self->ready != 0 && evc_may_run(self)) {
+    for (;;) {
+        if (told || evc_g32_load_rlx(&self->control[READY]) != 0)
+            self->ready |= collect(self);
+        if (self->ready == 0 || !evc_may_run(self))
+            return self->ready != 0;
         serve_queue(self, EVC_LOWEST32(self->ready));
-        if (evc_g32_load_rlx(&self->control[READY]) != 0)
-            (void)evc_g_fifo_collect(self);
+        told = 0;
     }
 }
 
@@ -212,4 +224,46 @@ int evc_g_fifo_serve_one(struct evc_guest_vcpu *self, unsigned queue)
     while (collect_one(self, queue) && evc_may_run(self))
         serve_queue(self, queue);
     return (self->ready & 1u << queue) != 0;
+}
+
+/* ---- one event ------------------------------------------------------------------- */
+
+/* More than one event, or none: for the others to serve. */
+static EVC_COLD int serve_all_queues(struct evc_guest_vcpu *self,
+                                     evc_abi_u32 ready)
+{
+    self->ready = ready;
+    return evc_g_dispatch_all(self);
+}
+
+/* So is what stands behind the first. */
+static void leave_rest(struct evc_guest_vcpu *self, unsigned queue,
+                       evc_port next)
+{
+    self->head[queue] = next;
+    self->ready = (evc_abi_u32)(next != 0) << queue;
+}
+
+int evc_g_fifo_quick(struct evc_guest_vcpu *self)
+{
+    struct evc_guest *const guest = self->guest;
+    evc_abi_u32 ready = collect(self), old;
+    evc_port port;
+    unsigned queue;
+    evc_g32 *word;
+
+    if (!EVC_LIKELY(ready != 0 && (ready & (ready - 1)) == 0))
+        return serve_all_queues(self, ready);
+    queue = EVC_LOWEST32(ready);
+    port = head_of(self, queue);
+    if (!EVC_LIKELY(port < guest->nr_ports))
+        return serve_all_queues(self, ready);
+    evc_busy_with(self, port); /* N1, pairs with N4 */
+    word = &guest->events[port];
+    old = evc_g32_load_rlx(word);
+    if (!EVC_LIKELY(is_usual(old) && unlink_word(word, &old, PENDING)))
+        return serve_all_queues(self, ready);
+    if ((old & LINK) != 0)
+        leave_rest(self, queue, follow(guest, old));
+    return evc_run_only(self, &guest->ports[port], port);
 }

@@ -49,16 +49,21 @@ static evc_abi_u32 offset_of(const void *address)
 
 struct shape {
     evc_abi_u16 ports, pending, mask, info_size, slots;
-    evc_abi_u8 sel_offset, word_shift;
+    evc_abi_u8 word_shift;
 };
 
-#define SHAPE(L, shift)                                                    \
-    {                                                                      \
-        EVC_ABI_##L##_TWOLEVEL_PORTS, EVC_ABI_##L##_SHARED_INFO_PENDING,   \
-            EVC_ABI_##L##_SHARED_INFO_MASK, EVC_ABI_##L##_VCPU_INFO_SIZE,  \
-            EVC_ABI_##L##_VCPU_SLOTS, EVC_ABI_##L##_VCPU_INFO_PENDING_SEL, \
-            shift                                                          \
+#define SHAPE(L, shift)                                                   \
+    {                                                                     \
+        EVC_ABI_##L##_TWOLEVEL_PORTS, EVC_ABI_##L##_SHARED_INFO_PENDING,  \
+            EVC_ABI_##L##_SHARED_INFO_MASK, EVC_ABI_##L##_VCPU_INFO_SIZE, \
+            EVC_ABI_##L##_VCPU_SLOTS, shift                               \
     }
+
+/* twolevel.c: pending_sel is the second word of vcpu_info. */
+_Static_assert(EVC_ABI_X86_64_VCPU_INFO_PENDING_SEL == 8 &&
+                   EVC_ABI_X86_32_VCPU_INFO_PENDING_SEL == 4 &&
+                   EVC_ABI_ARM_VCPU_INFO_PENDING_SEL == 8,
+               "of whatever layout");
 
 static const struct shape shapes[] = {
     [EVC_GUEST_LAYOUT_X86_64 - 1] = SHAPE(X86_64, 6),
@@ -137,7 +142,6 @@ static void clear_guest(struct evc_guest *guest,
     guest->storm_cap = ticks(cap ? cap : STORM_CAP_US);
     guest->info_size = shape->info_size;
     guest->slots = shape->slots;
-    guest->sel_offset = shape->sel_offset;
     guest->word_shift = shape->word_shift;
     guest->wide = shape->word_shift == 6;
 }
@@ -151,6 +155,7 @@ static void clear_vcpus(struct evc_guest *guest)
         vcpu->guest = guest;
         vcpu->index = v;
         vcpu->runs = evc_state_of_runner(v);
+        vcpu->info = vcpu->nowhere;
         if (v < guest->slots)
             vcpu->info =
                 (evc_abi_u8 *)guest->shared_info + v * guest->info_size;
@@ -329,7 +334,7 @@ int evc_guest_set_info(struct evc_guest_vcpu *self, evc_abi_u32 vcpu,
 
     if (!of)
         return -XEN_ENOENT;
-    of->info = info;
+    of->info = info ? info : of->nowhere;
     return 0;
 }
 

@@ -6,7 +6,8 @@
  *   bind.c      opening ports
  *   settle.c    closing and moving them, while their handler may run
  *   mask.c      mask and unmask
- *   upcall.c    the dispatcher, and one handler call
+ *   upcall.c    the dispatcher
+ *   run.h       what it does for each event: inline
  *   twolevel.c  where events are: one bit a port      (delivery/twolevel.c)
  *   fifo.c      where events are: queues of words     (delivery/fifo.c)
  *   storm.c     holding a port back
@@ -125,62 +126,31 @@ EVC_HIDDEN void evc_g_unmask_by_host(struct evc_guest_vcpu *self,
 
 /* ---- upcall.c -------------------------------------------------------------------- */
 
-/* Say what is about to be taken, until the next time or evc_busy_end(). */
-static inline void evc_busy_begin(struct evc_guest_vcpu *self, evc_abi_u32 key)
-{
-    self->turn += 1u << 18;
-    /* N1, and N5 for what was before; pairs with N4 */
-    evc_g32_store_rel(&self->busy, self->turn | key);
-}
-
-static inline void evc_busy_end(struct evc_guest_vcpu *self)
-{
-    self->turn += 1u << 18;
-    evc_g32_store_rel(&self->busy, self->turn); /* N5, pairs with N4 */
-}
-
-#define EVC_BUSY_KEY 0x3ffffu
-
-/* After a handler, where that is more than counting it. */
-EVC_HIDDEN EVC_COLD void evc_g_account(struct evc_guest_vcpu *self,
-                                       evc_port port, int result);
+/* After the current handler, where that is more than counting it. */
+EVC_HIDDEN EVC_COLD void evc_g_account(struct evc_guest_vcpu *self, int result);
 
 /*
- * Call the handler of a port whose event has been taken.  False: it is not to
- * be called, and `*state` says why.
- */
-static inline int evc_run(struct evc_guest_vcpu *self, evc_port port,
-                          struct evc_guest_port *p, evc_abi_u32 *state)
-{
-    int result;
-
-    *state = evc_g32_load_acq(&p->state); /* H2, pairs with H1 and N3 */
-    if ((*state & (EVC_STATE_BOUND | EVC_STATE_REASONS | EVC_STATE_VCPUS)) !=
-        self->runs)
-        return 0;
-    self->current = port;
-    result = p->handler(self, port, p->data);
-    evc_gptr_store_rlx(&p->events, evc_gptr_load_rlx(&p->events) + 1);
-    if (((evc_abi_u32)result | p->run | self->settles) != 0)
-        evc_g_account(self, port, result);
-    return 1;
-}
-
-/*
- * Give the event back: its handler was not to be called here.  It waits until
+ * Give the event back: its handler is not to be called here.  It waits until
  * the port is enabled again, or goes to the vCPU that it notifies by now.
  */
 EVC_HIDDEN EVC_COLD void evc_g_put_back(struct evc_guest_vcpu *self,
                                         evc_port port, evc_abi_u32 state);
 
-/* May another handler begin? */
-static inline int evc_may_run(struct evc_guest_vcpu *self)
-{
-    const struct evc_guest *guest = self->guest;
+/* May another handler begin, now that `left` is 0? */
+EVC_HIDDEN EVC_COLD int evc_g_may_still_run(struct evc_guest_vcpu *self);
 
-    return self->left != 0 &&
-           (self->until == 0 || guest->hooks->now(guest->data) < self->until);
-}
+/*
+ * How a dispatch goes on that was not as simple as hoped: what was collected is
+ * to be served; so it is after the first event, whose handler said `result`, or
+ * was not to be called; or the flag is set again.
+ */
+EVC_HIDDEN EVC_COLD int evc_g_dispatch_all(struct evc_guest_vcpu *self);
+EVC_HIDDEN EVC_COLD int evc_g_dispatch_on(struct evc_guest_vcpu *self,
+                                          int result);
+EVC_HIDDEN EVC_COLD int evc_g_dispatch_refused(struct evc_guest_vcpu *self,
+                                               evc_port port,
+                                               evc_abi_u32 state);
+EVC_HIDDEN EVC_COLD int evc_g_dispatch_again(struct evc_guest_vcpu *self);
 
 /* ---- settle.c -------------------------------------------------------------------- */
 
@@ -193,15 +163,21 @@ EVC_HIDDEN void evc_g_storm_spurious(struct evc_guest_vcpu *self,
                                      evc_port port);
 EVC_HIDDEN void evc_g_storm_release(struct evc_guest_vcpu *self);
 
-/* ---- twolevel.c, fifo.c: the same seven for each ABI -------------------------------- */
+/* ---- twolevel.c, fifo.c: the same for each ABI --------------------------------------- */
 
-/* Take what the host has announced. True: there is something to serve. */
-EVC_HIDDEN int evc_g_twolevel_collect(struct evc_guest_vcpu *self);
-EVC_HIDDEN int evc_g_fifo_collect(struct evc_guest_vcpu *self);
+/*
+ * A dispatch, its flag cleared: all of it if it is of one event, as nearly all
+ * are.  Returns what evc_guest_dispatch() does.
+ */
+EVC_HIDDEN int evc_g_twolevel_quick(struct evc_guest_vcpu *self, void *info);
+EVC_HIDDEN int evc_g_fifo_quick(struct evc_guest_vcpu *self);
 
-/* Serve events until there are none, or no handler may begin. */
-EVC_HIDDEN void evc_g_twolevel_serve(struct evc_guest_vcpu *self);
-EVC_HIDDEN void evc_g_fifo_serve(struct evc_guest_vcpu *self);
+/*
+ * Take what the host has announced, if it says so, and serve events until there
+ * are none, or no handler may begin.  True: there are more.
+ */
+EVC_HIDDEN int evc_g_twolevel_serve(struct evc_guest_vcpu *self, int told);
+EVC_HIDDEN int evc_g_fifo_serve(struct evc_guest_vcpu *self, int told);
 
 /* FIFO: both, of one queue. True: it has more. */
 EVC_HIDDEN int evc_g_fifo_serve_one(struct evc_guest_vcpu *self,

@@ -11,7 +11,7 @@
  * where waiting could mean for each other, the port goes on this vCPU's list of
  * ports to settle, which it goes through after every handler.
  */
-#include "internal.h"
+#include "run.h"
 
 #include <evc/abi/event_channel.h>
 
@@ -80,7 +80,7 @@ static int lock(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 reason)
                 return 0;
             continue;
         }
-        if (evc_g32_load_rlx(&self->active) || self->settles)
+        if (evc_is_active(self) || self->settles)
             return -XEN_EBUSY;
         relax(self->guest); /* until another vCPU has closed or moved it */
         state = evc_g32_load_rlx(&p->state);
@@ -172,6 +172,7 @@ int evc_g_settle_all(struct evc_guest_vcpu *self)
 {
     evc_port port = self->settles, next;
 
+    self->current = 0; /* not called from a handler */
     self->settles = 0;
     for (; port != 0; port = next) {
         next = self->guest->ports[port].settles;
@@ -186,7 +187,7 @@ int evc_g_settle_all(struct evc_guest_vcpu *self)
 static int settle(struct evc_guest_vcpu *self, evc_port port)
 {
     stop(self->guest, port);
-    if (!evc_g32_load_rlx(&self->active)) {
+    if (!evc_is_active(self)) {
         wait_elsewhere(self, port);
         return finish(self, port);
     }
@@ -224,7 +225,7 @@ int evc_guest_quiesce(struct evc_guest_vcpu *self, evc_port port)
 
     if (!p)
         return -XEN_EINVAL;
-    if (evc_g32_load_rlx(&self->active))
+    if (evc_is_active(self))
         return -XEN_EBUSY;
     if (!evc_state_runs(evc_g32_load_rlx(&p->state))) {
         stop(self->guest, port);

@@ -9,7 +9,7 @@
  * says LISTED until that vCPU takes it off.  Closing or moving the port leaves
  * it on the list, where it is found not to be held any more, or held anew.
  */
-#include "internal.h"
+#include "run.h"
 
 #define TICK_SHIFT 16
 #define HOUR_TICKS ((evc_abi_u32)(3600000000000u >> TICK_SHIFT))
@@ -114,7 +114,8 @@ int evc_guest_hold(struct evc_guest_vcpu *self, evc_port port, evc_abi_u64 ns)
 
     if (!self->guest->hooks->now)
         return -XEN_ENOSYS;
-    if (port == 0 || self->current != port || ticks > HOUR_TICKS)
+    if (port == 0 || !evc_is_active(self) || self->current != port ||
+        ticks > HOUR_TICKS)
         return -XEN_EINVAL;
     hold(self, port, (evc_abi_u32)ticks);
     return 0;

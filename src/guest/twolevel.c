@@ -17,7 +17,7 @@
  *   G6 clear mask     sc  P2 read mask      sc  post sees "masked", unmask sees
  *   G7 read pending   sc  P1 set pending    sc  "nothing pending": event lost
  */
-#include "internal.h"
+#include "run.h"
 
 /* ---- words ------------------------------------------------------------------- */
 
@@ -39,29 +39,42 @@ static evc_abi_u64 bit_of(const struct evc_guest *guest, evc_port port)
  * are the lower halves of what these take and return.
  */
 #if defined(__i386__)
-#define EITHER(guest, on_wide, on_narrow) ((void)(guest), (on_narrow))
+#define EITHER(wide, on_wide, on_narrow) ((void)(wide), (on_narrow))
 #else
-#define EITHER(guest, on_wide, on_narrow) \
-    (EVC_GUEST_WIDE(guest) ? (on_wide) : (on_narrow))
+#define EITHER(wide, on_wide, on_narrow) ((wide) ? (on_wide) : (on_narrow))
 #endif
 
-#define LOAD(op)                                                            \
-    static inline evc_abi_u64 op(const struct evc_guest *guest, void *bits, \
-                                 unsigned word)                             \
-    {                                                                       \
-        return EITHER(guest, evc_g64_##op(WIDE(bits, word)),                \
-                      evc_g32_##op(NARROW(bits, word)));                    \
+static inline int is_wide(const struct evc_guest *guest)
+{
+    return EVC_GUEST_WIDE(guest);
+}
+
+#define LOAD(op)                                                          \
+    static EVC_INLINE evc_abi_u64 op(int wide, void *bits, unsigned word) \
+    {                                                                     \
+        return EITHER(wide, evc_g64_##op(WIDE(bits, word)),               \
+                      evc_g32_##op(NARROW(bits, word)));                  \
     }
 
-#define CHANGE(op)                                                          \
-    static inline evc_abi_u64 op(const struct evc_guest *guest, void *bits, \
-                                 unsigned word, evc_abi_u64 v)              \
-    {                                                                       \
-        return EITHER(guest, evc_g64_##op(WIDE(bits, word), v),             \
-                      evc_g32_##op(NARROW(bits, word), (evc_abi_u32)v));    \
+#define CHANGE(op)                                                        \
+    static EVC_INLINE evc_abi_u64 op(int wide, void *bits, unsigned word, \
+                                     evc_abi_u64 v)                       \
+    {                                                                     \
+        return EITHER(wide, evc_g64_##op(WIDE(bits, word), v),            \
+                      evc_g32_##op(NARROW(bits, word), (evc_abi_u32)v));  \
     }
 
 /* clang-format off */
+/* True when `expected` was there. */
+static EVC_INLINE int cas_ar(int wide, void *bits, unsigned word,
+                             evc_abi_u64 expected, evc_abi_u64 v)
+{
+    evc_abi_u32 low = (evc_abi_u32)expected;
+
+    return EITHER(wide, evc_g64_cas_ar(WIDE(bits, word), &expected, v),
+                  evc_g32_cas_ar(NARROW(bits, word), &low, (evc_abi_u32)v));
+}
+
 LOAD(load_rlx)
 LOAD(load_sc)
 CHANGE(set_rlx)
@@ -77,7 +90,8 @@ CHANGE(swap_ar)
 void evc_g_twolevel_mask(struct evc_guest *guest, evc_port port)
 {
     /* M2, pairs with M1 */
-    (void)set_ar(guest, guest->mask, word_of(guest, port), bit_of(guest, port));
+    (void)set_ar(is_wide(guest), guest->mask, word_of(guest, port),
+                 bit_of(guest, port));
 }
 
 int evc_g_twolevel_take(struct evc_guest *guest, evc_port port)
@@ -85,21 +99,21 @@ int evc_g_twolevel_take(struct evc_guest *guest, evc_port port)
     evc_abi_u64 bit = bit_of(guest, port);
 
     /* G3, pairs with P1; N3, pairs with N2 */
-    return (clear_ar(guest, guest->pending, word_of(guest, port), bit) & bit) !=
-           0;
+    bit &= clear_ar(is_wide(guest), guest->pending, word_of(guest, port), bit);
+    return bit != 0;
 }
 
 void evc_g_twolevel_give(struct evc_guest *guest, evc_port port)
 {
     /* Relaxed: what its sender released is carried on. */
-    (void)set_rlx(guest, guest->pending, word_of(guest, port),
+    (void)set_rlx(is_wide(guest), guest->pending, word_of(guest, port),
                   bit_of(guest, port));
 }
 
 static int is_pending_sc(struct evc_guest *guest, evc_port port)
 {
     /* G7, pairs with P1 */
-    return (load_sc(guest, guest->pending, word_of(guest, port)) &
+    return (load_sc(is_wide(guest), guest->pending, word_of(guest, port)) &
             bit_of(guest, port)) != 0;
 }
 
@@ -119,12 +133,11 @@ void evc_g_twolevel_unmask(struct evc_guest_vcpu *self, evc_port port)
     evc_abi_u32 state = evc_g32_load_rlx(&guest->ports[port].state);
 
     /* G6, pairs with P2; M2, pairs with M1 */
-    (void)clear_sc(guest, guest->mask, word_of(guest, port),
+    (void)clear_sc(is_wide(guest), guest->mask, word_of(guest, port),
                    bit_of(guest, port));
     if (!is_pending_sc(guest, port))
         return;
-    if (evc_g32_load_rlx(&self->active) &&
-        evc_state_vcpu(state) == self->index) {
+    if (evc_is_active(self) && evc_state_vcpu(state) == self->index) {
         select_word(self, port);
     } else {
         evc_g_twolevel_mask(guest, port);
@@ -145,8 +158,8 @@ void evc_g_twolevel_own(struct evc_guest_vcpu *vcpu, evc_port port)
     const struct evc_guest *guest = vcpu->guest;
     unsigned word = word_of(guest, port);
 
-    (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
-    (void)clear_rlx(guest, vcpu->left_us, word, bit_of(guest, port));
+    (void)set_rlx(is_wide(guest), vcpu->mine, word, bit_of(guest, port));
+    (void)clear_rlx(is_wide(guest), vcpu->left_us, word, bit_of(guest, port));
 }
 
 void evc_g_twolevel_leave(struct evc_guest_vcpu *vcpu, evc_port port)
@@ -154,8 +167,8 @@ void evc_g_twolevel_leave(struct evc_guest_vcpu *vcpu, evc_port port)
     const struct evc_guest *guest = vcpu->guest;
     unsigned word = word_of(guest, port);
 
-    (void)set_rlx(guest, vcpu->left_us, word, bit_of(guest, port));
-    (void)set_rlx(guest, vcpu->mine, word, bit_of(guest, port));
+    (void)set_rlx(is_wide(guest), vcpu->left_us, word, bit_of(guest, port));
+    (void)set_rlx(is_wide(guest), vcpu->mine, word, bit_of(guest, port));
 }
 
 void evc_g_twolevel_disown(struct evc_guest *guest, evc_port port)
@@ -166,26 +179,22 @@ void evc_g_twolevel_disown(struct evc_guest *guest, evc_port port)
     for (evc_abi_u32 v = 0; v < guest->nr_vcpus; v++) {
         struct evc_guest_vcpu *vcpu = &guest->vcpus[v];
 
-        if (load_rlx(guest, vcpu->mine, word) & bit)
-            (void)clear_rlx(guest, vcpu->mine, word, bit);
+        if (load_rlx(is_wide(guest), vcpu->mine, word) & bit)
+            (void)clear_rlx(is_wide(guest), vcpu->mine, word, bit);
     }
 }
 
 /* ---- serving -------------------------------------------------------------------- */
 
-int evc_g_twolevel_collect(struct evc_guest_vcpu *self)
+/* What the host has selected. pending_sel is vcpu_info's second word. */
+static EVC_INLINE evc_abi_u64 collect_words(void *info, int wide)
 {
-    struct evc_guest *guest = self->guest;
-
-    /* G2, pairs with P3; releases G1 */
-    self->selected |=
-        swap_ar(guest, (evc_abi_u8 *)self->info + guest->sel_offset, 0, 0);
-    return self->selected != 0;
+    return swap_ar(wide, info, 1, 0); /* G2, pairs with P3; releases G1 */
 }
 
 /* Ports of the word that notify another vCPU: have them announced there. */
-static void pass_on(struct evc_guest_vcpu *self, unsigned word,
-                    evc_abi_u64 theirs)
+static EVC_COLD void pass_on(struct evc_guest_vcpu *self, unsigned word,
+                             evc_abi_u64 theirs)
 {
     evc_port first = word << self->guest->word_shift;
 
@@ -193,87 +202,166 @@ static void pass_on(struct evc_guest_vcpu *self, unsigned word,
         evc_g_mask_follow(self, first + evc_lowest(theirs));
 }
 
+/*
+ * Of what is pending in a word, that which this vCPU may serve.  Relaxed: G2 has
+ * made them visible; a later change announces itself.
+ */
+static EVC_INLINE evc_abi_u64 may_serve(struct evc_guest_vcpu *self,
+                                        const struct evc_guest *guest, int wide,
+                                        unsigned word, evc_abi_u64 pending)
+{
+    return pending & ~load_rlx(wide, guest->mask, word) &
+           load_rlx(wide, self->mine, word);
+}
+
 /* Acknowledge, in one step, all of a word that may be served. */
-static evc_abi_u64 take_word(struct evc_guest_vcpu *self, unsigned word,
-                             unsigned from)
+static EVC_INLINE evc_abi_u64 take_word(struct evc_guest_vcpu *self, int wide,
+                                        unsigned word, evc_abi_u64 skip)
 {
     struct evc_guest *guest = self->guest;
     evc_abi_u64 ready, theirs;
 
-    evc_busy_begin(self, word + 1); /* N1, pairs with N4 */
-    /* Relaxed: G2 has made them visible; a later change announces itself. */
-    ready = load_rlx(guest, guest->pending, word) &
-            ~load_rlx(guest, guest->mask, word) &
-            load_rlx(guest, self->mine, word) & ~(evc_bit(from) - 1);
+    evc_busy_with(self, word + 1); /* N1, pairs with N4 */
+    ready = load_rlx(wide, guest->pending, word);
+    ready = may_serve(self, guest, wide, word, ready) & ~skip;
     if (ready == 0)
         return 0;
-    theirs = ready & load_rlx(guest, self->left_us, word);
+    theirs = ready & load_rlx(wide, self->left_us, word);
     if (theirs != 0) {
         pass_on(self, word, theirs);
         ready &= ~theirs;
     }
     /* G3, pairs with P1; N2, pairs with N3 */
-    return clear_ar(guest, guest->pending, word, ready) & ready;
+    return clear_ar(wide, guest->pending, word, ready) & ready;
 }
 
 /* No other handler may begin: what has been taken is for the next dispatch. */
-static void stop_at(struct evc_guest_vcpu *self, unsigned word,
-                    evc_abi_u64 rest)
+static EVC_COLD void stop_at(struct evc_guest_vcpu *self, unsigned word,
+                             evc_abi_u64 rest)
 {
     struct evc_guest *guest = self->guest;
 
     /* Relaxed: what its sender released is carried on. */
-    (void)set_rlx(guest, guest->pending, word, rest);
-    self->next = (word << guest->word_shift) + evc_lowest(rest);
-    select_word(self, self->next);
+    (void)set_rlx(is_wide(guest), guest->pending, word, rest);
+    self->selected |= evc_bit(word);
+    self->next = word;
+    self->skip = (rest & -rest) - 1;
 }
 
-static void serve_word(struct evc_guest_vcpu *self, unsigned word,
-                       unsigned from)
+/* What has been taken of a word; there is something. */
+static EVC_APART void serve_taken(struct evc_guest_vcpu *self, unsigned word,
+                                  evc_abi_u64 taken)
 {
-    const unsigned shift = self->guest->word_shift;
-    const evc_port first = word << shift;
-    struct evc_guest_port *ports = self->guest->ports;
-    evc_abi_u64 taken = take_word(self, word, from);
+    const evc_port first = word << self->guest->word_shift;
+    struct evc_guest_port *const ports = self->guest->ports;
+    evc_abi_u32 left = self->left;
 
-    self->next = first + (1u << shift);
-    while (taken != 0) {
+    do {
         evc_port port = first + evc_lowest(taken);
-        evc_abi_u32 state;
 
-        if (!EVC_LIKELY(evc_run(self, port, &ports[port], &state)))
-            evc_g_put_back(self, port, state);
+        evc_run(self, &ports[port], port);
         taken &= taken - 1;
-        self->left--;
-        if (!EVC_LIKELY(evc_may_run(self))) {
-            if (taken != 0)
-                stop_at(self, word, taken);
-            return;
-        }
-    }
+    } while (evc_may_go_on(self, &left) && taken != 0);
+    self->left = left;
+    if (taken != 0)
+        stop_at(self, word, taken);
+}
+
+/* One word, but for ports that have had their turn. */
+static EVC_INLINE void serve_word(struct evc_guest_vcpu *self, int wide,
+                                  unsigned word, evc_abi_u64 skip)
+{
+    evc_abi_u64 taken = take_word(self, wide, word, skip);
+
+    self->next = word + 1;
+    if (taken != 0)
+        serve_taken(self, word, taken);
 }
 
 /* The next selected word at or after `word`, going round. */
-static unsigned next_word(evc_abi_u64 selected, unsigned word)
+static inline unsigned next_word(evc_abi_u64 selected, unsigned word)
 {
-    evc_abi_u64 rest = selected & ~(evc_bit(word) - 1);
+    evc_abi_u64 rest = selected & ~(evc_bit(word & 63) - 1);
 
     return evc_lowest(rest ? rest : selected);
 }
 
-void evc_g_twolevel_serve(struct evc_guest_vcpu *self)
+static EVC_INLINE int serve_words(struct evc_guest_vcpu *self, int wide,
+                                  int told)
 {
-    const unsigned shift = self->guest->word_shift;
-    const unsigned words = 1u << shift; /* as many words as bits in one */
-
+    if (told)
+        self->selected |= collect_words(self->info, wide);
     while (self->selected != 0 && evc_may_run(self)) {
-        unsigned at = self->next >> shift & (words - 1);
-        unsigned word = next_word(self->selected, at);
-        unsigned from = word == at ? self->next & (words - 1) : 0;
+        unsigned word = next_word(self->selected, self->next);
+        evc_abi_u64 skip = word == self->next ? self->skip : 0;
 
         /* A word begun in its middle is visited once more, at the end. */
-        if (from == 0)
+        if (skip == 0)
             self->selected &= ~evc_bit(word);
-        serve_word(self, word, from);
+        self->skip = 0;
+        serve_word(self, wide, word, skip);
     }
+    return self->selected != 0;
+}
+
+/* Words of 32 bits where there are others: in tests. */
+static EVC_COLD int serve_narrow(struct evc_guest_vcpu *self, int told)
+{
+    return serve_words(self, 0, told);
+}
+
+int evc_g_twolevel_serve(struct evc_guest_vcpu *self, int told)
+{
+    if (EVC_LIKELY(is_wide(self->guest) == EVC_GUEST_NATIVE))
+        return serve_words(self, EVC_GUEST_NATIVE, told);
+    return serve_narrow(self, told);
+}
+
+/* ---- one event ------------------------------------------------------------------- */
+
+/* More than one event, or none: for the others to serve. */
+static EVC_COLD int serve_all_words(struct evc_guest_vcpu *self,
+                                    evc_abi_u64 selected)
+{
+    self->selected = selected;
+    return evc_g_dispatch_all(self);
+}
+
+/* Take the only event of a word; 0: it is not that easy. */
+static EVC_INLINE evc_abi_u64 take_quickly(struct evc_guest_vcpu *self,
+                                           const struct evc_guest *guest,
+                                           int wide, unsigned word)
+{
+    evc_abi_u64 pending = load_rlx(wide, guest->pending, word);
+    evc_abi_u64 ready = may_serve(self, guest, wide, word, pending);
+
+    if (!evc_is_single(ready) || (ready & load_rlx(wide, self->left_us, word)))
+        return 0;
+    /* G3, pairs with P1; N2, pairs with N3 */
+    if (!cas_ar(wide, guest->pending, word, pending, pending & ~ready))
+        return 0;
+    return ready;
+}
+
+int evc_g_twolevel_quick(struct evc_guest_vcpu *self, void *info)
+{
+    enum { WIDE = EVC_GUEST_NATIVE, SHIFT = WIDE ? 6 : 5 };
+    struct evc_guest *const guest = self->guest;
+    evc_abi_u64 selected, taken;
+    unsigned word;
+    evc_port port;
+
+    if (!EVC_LIKELY(is_wide(guest) == WIDE))
+        return serve_all_words(self, collect_words(info, !WIDE));
+    selected = collect_words(info, WIDE);
+    if (!EVC_LIKELY(evc_is_single(selected)))
+        return serve_all_words(self, selected);
+    word = evc_lowest(selected);
+    evc_busy_with(self, word + 1); /* N1, pairs with N4 */
+    taken = take_quickly(self, guest, WIDE, word);
+    if (!EVC_LIKELY(taken != 0))
+        return serve_all_words(self, selected);
+    self->next = word + 1;
+    port = (word << SHIFT) + evc_lowest(taken);
+    return evc_run_only(self, &guest->ports[port], port);
 }

@@ -17,18 +17,15 @@
  *      before G2    rel  F4 set ready     sc  has not been looked for: guest
  *                        P4 set upcall    sc  sleeps over it
  */
-#include "internal.h"
-
-/* The compiler's order is enough between a vCPU and its own upcall. */
-#define SAME_VCPU_BARRIER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#include "run.h"
 
 /* ---- one handler ------------------------------------------------------------ */
 
-void evc_g_account(struct evc_guest_vcpu *self, evc_port port, int result)
+void evc_g_account(struct evc_guest_vcpu *self, int result)
 {
+    evc_port port = self->current;
     struct evc_guest_port *p = &self->guest->ports[port];
 
-    self->current = 0;
     if (result != EVC_GUEST_DONE) {
         evc_gptr_store_rlx(&p->spurious, evc_gptr_load_rlx(&p->spurious) + 1);
         evc_g_storm_spurious(self, port);
@@ -58,107 +55,139 @@ void evc_g_put_back(struct evc_guest_vcpu *self, evc_port port,
 
 /* ---- the dispatcher ------------------------------------------------------------ */
 
-static int collect(struct evc_guest_vcpu *self)
-{
-    if (evc_is_fifo(self->guest))
-        return evc_g_fifo_collect(self);
-    return evc_g_twolevel_collect(self);
-}
-
-static void serve(struct evc_guest_vcpu *self)
-{
-    if (evc_is_fifo(self->guest))
-        evc_g_fifo_serve(self);
-    else
-        evc_g_twolevel_serve(self);
-    self->current = 0;
-    evc_busy_end(self);
-}
-
-static int is_told(const struct evc_guest_vcpu *self)
-{
-    return self->info && evc_g8_load_rlx(self->info);
-}
-
 static int has_work(const struct evc_guest_vcpu *self)
 {
-    return self->selected != 0 || self->ready != 0;
-}
-
-/* True: there is work, but no handler may begin any more, or none could yet. */
-static int pass(struct evc_guest_vcpu *self)
-{
-    int unsettled = 0;
-
-    evc_g_storm_release(self);
-    for (;;) {
-        if (is_told(self)) {
-            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
-            collect(self);
-        }
-        if (!has_work(self))
-            unsettled = evc_g_settle_all(self); /* which may find some */
-        if (!has_work(self))
-            return unsettled;
-        serve(self);
-        if (has_work(self) && !evc_may_run(self))
-            break;
-    }
-    (void)evc_g_settle_all(self);
-    return 1;
+    return (self->selected | self->ready) != 0;
 }
 
 int evc_guest_is_due(struct evc_guest_vcpu *self)
 {
-    return is_told(self) || has_work(self) || self->settles || self->holds;
+    return evc_is_told(self) || has_work(self) || self->settles || self->holds;
 }
 
-/* Returns how many handlers may be called. */
-static evc_abi_u32 begin(struct evc_guest_vcpu *self, evc_abi_u32 max,
-                         evc_abi_u64 until)
+static int serve(struct evc_guest_vcpu *self, int told)
 {
-    max = max ? max : ~(evc_abi_u32)0;
-    self->left = max;
-    self->until = self->guest->hooks->now ? until : 0;
-    return max;
+    if (told)
+        evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
+    return evc_is_fifo(self->guest) ? evc_g_fifo_serve(self, told)
+                                    : evc_g_twolevel_serve(self, told);
 }
 
-/* An upcall that comes in between leaves its flag for us to see. */
-static void enter(struct evc_guest_vcpu *self)
+/* True: there is work, but no handler may begin any more, or none could yet. */
+static int pass(struct evc_guest_vcpu *self, int told)
 {
-    evc_g32_store_rlx(&self->active, 1);
-    SAME_VCPU_BARRIER();
+    for (;;) {
+        int unsettled, more = serve(self, told);
+
+        if (!more && !self->settles)
+            return 0;
+        evc_busy_with(self, 0);
+        unsettled = evc_g_settle_all(self); /* which may find some work */
+        if (!has_work(self))
+            return unsettled;
+        if (!evc_may_run(self))
+            return 1;
+        told = evc_is_told(self);
+    }
 }
 
-static void leave(struct evc_guest_vcpu *self)
+/* A dispatch that is on the stack, until there is no reason for it any more. */
+static EVC_APART int dispatch(struct evc_guest_vcpu *self, int told)
 {
-    SAME_VCPU_BARRIER();
-    evc_g32_store_rlx(&self->active, 0);
-    SAME_VCPU_BARRIER();
+    for (;;) {
+        int more;
+
+        evc_g_storm_release(self);
+        more = pass(self, told);
+        evc_leave(self);
+        if (more) {
+            evc_g8_store_rlx(self->info, 1); /* only we clear it */
+            return 1;
+        }
+        if (!evc_is_told(self))
+            return 0;
+        evc_enter(self, evc_g32_load_rlx(&self->busy));
+        told = 1;
+    }
 }
 
-static int end(struct evc_guest_vcpu *self, evc_abi_u32 max, int more)
+int evc_g_dispatch_again(struct evc_guest_vcpu *self)
 {
-    self->taken += max - self->left;
-    if (more && self->info)
-        evc_g8_store_rlx(self->info, 1); /* only we clear it */
+    evc_enter(self, evc_g32_load_rlx(&self->busy));
+    return dispatch(self, 1);
+}
+
+int evc_g_dispatch_on(struct evc_guest_vcpu *self, int result)
+{
+    evc_g_account(self, result);
+    return dispatch(self, 0);
+}
+
+int evc_g_dispatch_refused(struct evc_guest_vcpu *self, evc_port port,
+                           evc_abi_u32 state)
+{
+    evc_g_put_back(self, port, state);
+    return dispatch(self, 0);
+}
+
+static evc_abi_u32 limit(evc_abi_u32 max)
+{
+    return max ? max : ~(evc_abi_u32)0;
+}
+
+int evc_g_dispatch_all(struct evc_guest_vcpu *self)
+{
+    self->left = limit(self->left);
+    return dispatch(self, 0);
+}
+
+/* With a time limit handlers are allowed one by one. */
+int evc_g_may_still_run(struct evc_guest_vcpu *self)
+{
+    const struct evc_guest *guest = self->guest;
+
+    if (self->rest == 0 || guest->hooks->now(guest->data) >= self->until)
+        return 0;
+    self->rest--;
+    self->left = 1;
+    return 1;
+}
+
+/* A dispatch with something else to do than to take what has just come. */
+static EVC_APART int dispatch_slowly(struct evc_guest_vcpu *self,
+                                     evc_abi_u32 max, evc_abi_u64 until)
+{
+    int more;
+
+    if (!evc_guest_is_due(self) || evc_is_active(self))
+        return 0;
+    evc_enter(self, evc_g32_load_rlx(&self->busy));
+    self->left = limit(max);
+    if (until != 0 && self->guest->hooks->now) {
+        self->until = until;
+        self->rest = self->left;
+        self->left = 0;
+    }
+    more = dispatch(self, evc_is_told(self));
+    self->rest = 0;
     return more;
 }
 
 int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
                        evc_abi_u64 until)
 {
-    int more;
+    evc_abi_u32 busy = evc_g32_load_rlx(&self->busy);
+    void *const info = self->info;
 
-    if (!evc_guest_is_due(self) || evc_g32_load_rlx(&self->active))
-        return 0;
-    max = begin(self, max, until);
-    do {
-        enter(self);
-        more = pass(self);
-        leave(self);
-    } while (!more && is_told(self));
-    return end(self, max, more);
+    if (!EVC_LIKELY(evc_g8_load_rlx(info) && !(busy & EVC_BUSY_ACTIVE) &&
+                    (self->holds | self->ready | self->selected | until) == 0))
+        return dispatch_slowly(self, max, until);
+    evc_enter(self, busy);
+    self->left = max;
+    evc_g8_store_rlx(info, 0); /* G1, pairs with P4 */
+    if (evc_is_fifo(self->guest))
+        return evc_g_fifo_quick(self);
+    return evc_g_twolevel_quick(self, info);
 }
 
 int evc_guest_dispatch_priority(struct evc_guest_vcpu *self,
@@ -170,15 +199,16 @@ int evc_guest_dispatch_priority(struct evc_guest_vcpu *self,
         return -XEN_ENOSYS;
     if (priority >= EVC_GUEST_QUEUES)
         return -XEN_EINVAL;
-    if (evc_g32_load_rlx(&self->active))
+    if (evc_is_active(self))
         return 0;
-    max = begin(self, max, 0);
-    enter(self);
+    evc_enter(self, evc_g32_load_rlx(&self->busy));
+    self->left = limit(max);
     evc_g_storm_release(self);
     more = evc_g_fifo_serve_one(self, priority);
-    self->current = 0;
-    evc_busy_end(self);
+    evc_busy_with(self, 0);
     (void)evc_g_settle_all(self);
-    leave(self);
-    return end(self, max, more);
+    evc_leave(self);
+    if (more)
+        evc_g8_store_rlx(self->info, 1); /* only we clear it */
+    return more;
 }

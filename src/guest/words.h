@@ -38,6 +38,11 @@
  * have, everybody else's always, and on x86-64 a test may serve either.
  */
 #if defined(__i386__)
+#define EVC_GUEST_NATIVE 0
+#else
+#define EVC_GUEST_NATIVE 1
+#endif
+#if defined(__i386__)
 #define EVC_GUEST_WIDE(guest) ((void)(guest), 0)
 #elif defined(__x86_64__)
 #define EVC_GUEST_WIDE(guest) ((guest)->wide)
@@ -47,6 +52,8 @@
 
 #define EVC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define EVC_COLD      __attribute__((noinline, cold))
+#define EVC_APART     __attribute__((noinline, hot))
+#define EVC_INLINE    inline __attribute__((always_inline))
 
 #if __GCC_ATOMIC_INT_LOCK_FREE != 2
 #error "words of 32 bits must be lock-free"
@@ -121,6 +128,7 @@ EVC_G_SET(64, ar, ACQ_REL)
 EVC_G_CLEAR(64, rlx, RELAXED)
 EVC_G_CLEAR(64, ar, ACQ_REL)
 EVC_G_CLEAR(64, sc, SEQ_CST)
+EVC_G_CAS(64, ar, ACQ_REL)
 #endif
 /* clang-format on */
 
@@ -181,6 +189,11 @@ static inline unsigned evc_lowest(evc_abi_u64 v)
 
     return low ? EVC_LOWEST32(low) : 32 + EVC_LOWEST32((evc_abi_u32)(v >> 32));
 #endif
+}
+
+static inline int evc_is_single(evc_abi_u64 v)
+{
+    return v != 0 && (v & (v - 1)) == 0;
 }
 
 static inline evc_abi_u64 evc_bit(unsigned n)

@@ -20,32 +20,50 @@ FAULTS = {
     # ---- those the issue names -------------------------------------------------
     'clear after the handler, two-level': (
         'twolevel', 'twolevel.c',
-        '''    return clear_ar(guest, guest->pending, word, ready) & ready;
+        '''    return clear_ar(wide, guest->pending, word, ready) & ready;
 }''',
         '''    return ready;
 }''',
-        '''        if (!EVC_LIKELY(evc_run(self, port, &ports[port], &state)))
-            evc_g_put_back(self, port, state);''',
-        '''        if (evc_run(self, port, &ports[port], &state))
-            clear_ar(self->guest, self->guest->pending, word,
-                     bit_of(self->guest, port));'''),
+        'evc_run(self, &ports[port], port);',
+        '''evc_run(self, &ports[port], port);
+        evc_g_twolevel_take(self->guest, port);'''),
+    'clear after the handler, the only one of a word': (
+        'twolevel', 'twolevel.c',
+        '''    if (!cas_ar(wide, guest->pending, word, pending, pending & ~ready))
+        return 0;
+    return ready;''',
+        '    return ready;',
+        'return evc_run_only(self, &guest->ports[port], port);',
+        '''{
+        int more = evc_run_only(self, &guest->ports[port], port);
+
+        evc_g_twolevel_take(guest, port);
+        return more;
+    }'''),
     'clear after the handler, FIFO': (
         'fifo', 'fifo.c',
         '*old & ~(LINKED | LINK | taken)', '*old & ~(LINKED | LINK)',
-        '''!EVC_LIKELY(evc_run(self, port, &guest->ports[port], &state)))
-        evc_g_put_back(self, port, state);''',
-        '''evc_run(self, port, &guest->ports[port], &state))
+        '''    next = follow(guest, old);
+    evc_run(self, &guest->ports[port], port);''',
+        '''    next = follow(guest, old);
+    evc_run(self, &guest->ports[port], port);
+    evc_g32_clear_ar(&guest->events[port], PENDING);''',
+        'return evc_run_only(self, &guest->ports[port], port);',
+        '''{
+        int more = evc_run_only(self, &guest->ports[port], port);
+
         evc_g32_clear_ar(&guest->events[port], PENDING);
-'''),
+        return more;
+    }'''),
     'ready is not read again': (
         'fifo', 'fifo.c',
-        '} while (evc_g32_load_rlx(&self->control[READY]) == 0 &&',
-        '} while (1 &&',
-        'if (evc_g32_load_rlx(&self->control[READY]) != 0)',
-        'if (self->ready == 0)'),
+        'port != 0 &&\n             evc_g32_load_rlx(&self->control[READY]) == 0);',
+        'port != 0);',
+        'if (told || evc_g32_load_rlx(&self->control[READY]) != 0)',
+        'if (told || self->ready == 0)'),
     'clear without an atomic, two-level': (
         'twolevel', 'twolevel.c',
-        'return clear_ar(guest, guest->pending, word, ready) & ready;',
+        'return clear_ar(wide, guest->pending, word, ready) & ready;',
         '''{
         volatile evc_abi_u64 *at =
             (volatile evc_abi_u64 *)(void *)guest->pending + word;
@@ -56,6 +74,15 @@ FAULTS = {
         *at = was & ~ready;
         return was & ready;
     }'''),
+    'clear without an atomic, the only one of a word': (
+        'twolevel', 'twolevel.c',
+        '''    if (!cas_ar(wide, guest->pending, word, pending, pending & ~ready))
+        return 0;
+    return ready;''',
+        '''    for (volatile int i = 0; i < 20; i++)
+        ;
+    ((volatile evc_abi_u64 *)(void *)guest->pending)[word] = pending & ~ready;
+    return ready;'''),
     'clear without an atomic, FIFO': (
         'fifo', 'fifo.c',
         'return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));',
@@ -72,52 +99,63 @@ FAULTS = {
     # ---- rows of the ordering tables, by the program's order --------------------
     'G1: the flag is cleared after the selector': (
         'twolevel', 'upcall.c',
-        '''            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
-            collect(self);''',
-        '''            collect(self);
-            for (volatile int i = 0; i < 500; i++)
-                ;
-            evc_g8_store_rlx(self->info, 0);'''),
+        'evc_g8_store_rlx(info, 0); /* G1, pairs with P4 */', '',
+        '''    selected = collect_words(info, WIDE);
+''',
+        '''    selected = collect_words(info, WIDE);
+    for (volatile int i = 0; i < 500; i++)
+        ;
+    evc_g8_store_rlx(info, 0);
+''', 'twolevel.c'),
     'G1, FIFO': (
         'fifo', 'upcall.c',
-        '''            evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */
-            collect(self);''',
-        '''            collect(self);
-            for (volatile int i = 0; i < 500; i++)
-                ;
-            evc_g8_store_rlx(self->info, 0);'''),
+        'evc_g8_store_rlx(info, 0); /* G1, pairs with P4 */', '',
+        '''    if (!EVC_LIKELY(ready != 0 &&''',
+        '''    for (volatile int i = 0; i < 500; i++)
+        ;
+    evc_g8_store_rlx(self->info, 0);
+    if (!EVC_LIKELY(ready != 0 &&''', 'fifo.c'),
+    'G1, where there is more than one': (
+        'fifo', 'upcall.c',
+        'evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */', ';',
+        '''    evc_g_storm_release(self);
+        more = pass(self, told);
+''',
+        '''    more = pass(self, told);
+        for (volatile int i = 0; i < 500; i++)
+            ;
+        if (told)
+            evc_g8_store_rlx(self->info, 0);
+'''),
     'G2: the selector is taken after its words': (
         'twolevel', 'twolevel.c',
-        '''        if (from == 0)
-            self->selected &= ~evc_bit(word);
-        serve_word(self, word, from);''',
-        '''        serve_word(self, word, from);
-        (void)swap_ar(self->guest, (evc_abi_u8 *)self->info +
-                                        self->guest->sel_offset, 0, 0);
-        if (from == 0)
-            self->selected &= ~evc_bit(word);'''),
+        '        serve_word(self, wide, word, skip);',
+        '''        serve_word(self, wide, word, skip);
+        (void)collect_words(self->info, wide);
+        if (skip == 0)
+            self->selected &= ~evc_bit(word);''',
+        '''    if (!EVC_LIKELY(evc_is_single(selected)))''',
+        '''    if (1)'''),
     'G2: the head is read before ready is taken': (
         'fifo', 'fifo.c',
-        '''    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
+        '''    return evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
         '''    for (int q = 0; q < 16; q++)
         early[self->index][q] = evc_g32_load_acq(&self->control[HEAD + q]);
     for (volatile int i = 0; i < 20; i++)
         ;
-    self->ready |= evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
-        'int evc_g_fifo_collect(', '''static evc_port early[64][16];
-int evc_g_fifo_collect(''',
-        'port = evc_g32_load_rlx(&self->control[HEAD + queue]);',
-        'port = early[self->index][queue];'),
+    return evc_g32_swap_ar(&self->control[READY], 0) & ALL_QUEUES;''',
+        'static inline evc_abi_u32 collect(', '''static evc_port early[64][16];
+static inline evc_abi_u32 collect(''',
+        'return evc_g32_load_rlx(&self->control[HEAD + queue]);',
+        'return early[self->index][queue];'),
     'G4: the head is read without a ready bit': (
         'fifo', 'fifo.c',
-        '            port = serve_event(self, queue, port);',
-        '''        {
-            evc_port was = port;
+        '        port = serve_event(self, guest, port);',
+        '''        evc_port was = port;
 
-            port = serve_event(self, queue, port);
-            if (port == 0 && first_of(self, queue) != was)
-                port = first_of(self, queue);
-        }'''),
+        port = serve_event(self, guest, port);
+        if (port == 0 && head_of(self, queue) != was)
+            port = head_of(self, queue);'''),
     'G4: the link is read after the word is given back': (
         'fifo', 'fifo.c',
         'return evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken));',
@@ -128,11 +166,11 @@ int evc_g_fifo_collect(''',
     (void)evc_g32_clear_ar(word, LINKED | LINK | taken);
     return 1;'''),
     'N1: nobody says what it is busy with, two-level': (
-        'twolevel', 'twolevel.c',
-        'evc_busy_begin(self, word + 1); /* N1, pairs with N4 */', ''),
+        'twolevel', 'run.h',
+        'busy + 1 + EVC_BUSY_ACTIVE + key)', 'busy + 1 + EVC_BUSY_ACTIVE)'),
     'N1, FIFO': (
-        'fifo', 'fifo.c',
-        'evc_busy_begin(self, port); /* N1, pairs with N4 */', ''),
+        'fifo', 'run.h',
+        'busy + 1 + EVC_BUSY_ACTIVE + key)', 'busy + 1 + EVC_BUSY_ACTIVE)'),
     'N4: nobody waits': (
         'fifo', 'settle.c',
         '''        if (v == self->index || (busy & EVC_BUSY_KEY) != key)
@@ -158,14 +196,18 @@ int evc_g_fifo_collect(''',
     'a port has two owners': (
         'twolevel', 'twolevel.c',
         'if (theirs != 0) {', 'if (0) {',
-        'REASONS | EVC_STATE_VCPUS)) !=\n        self->runs)',
-        'REASONS)) !=\n        EVC_STATE_BOUND)', 'internal.h'),
+        '(ready & load_rlx(wide, self->left_us, word))', '0',
+        'REASONS | EVC_STATE_VCPUS)) ==\n           self->runs',
+        'REASONS)) ==\n           EVC_STATE_BOUND', 'run.h'),
+    'what a handler has selected is not looked at': (
+        'twolevel', 'run.h',
+        '| self->ready | self->selected;', ';'),
     'the last queue first': (
         'fifo', 'fifo.c', 'EVC_LOWEST32(self->ready)',
         '31 - (unsigned)__builtin_clz(self->ready)'),
     'budget is cut without putting back': (
         'twolevel', 'twolevel.c',
-        '(void)set_rlx(guest, guest->pending, word, rest);', ''),
+        '(void)set_rlx(is_wide(guest), guest->pending, word, rest);', ''),
 }
 
 FLAGS = ['-std=gnu11', '-O2', '-w', '-D_GNU_SOURCE', '-pthread']

@@ -26,19 +26,21 @@ ROWS = {
     'G2 take ready': (
         'words.h', 'EVC_G_SWAP(32, ar, ACQ_REL)', 'EVC_G_SWAP(32, ar, RELEASE)'),
     'G2 is not done where there is nothing, FIFO': (
-        'fifo.c', 'int evc_g_fifo_collect(struct evc_guest_vcpu *self)\n{\n',
-        'int evc_g_fifo_collect(struct evc_guest_vcpu *self)\n{\n'
+        'fifo.c', 'evc_abi_u32 collect(struct evc_guest_vcpu *self)\n{\n',
+        'evc_abi_u32 collect(struct evc_guest_vcpu *self)\n{\n'
         '    if (evc_g32_load_rlx(&self->control[READY]) == 0)\n'
-        '        return self->ready != 0;\n'),
+        '        return 0;\n'),
     'G2 take one ready bit': (
         'fifo.c', 'evc_g32_clear_ar(&self->control[READY], bit)',
         'evc_g32_clear_rlx(&self->control[READY], bit)'),
     'G3, N2 clear pending, two-level': (
-        'twolevel.c', 'clear_ar(guest, guest->pending, word, ready)',
-        'clear_rlx(guest, guest->pending, word, ready)'),
+        'twolevel.c', 'clear_ar(wide, guest->pending, word, ready)',
+        'clear_rlx(wide, guest->pending, word, ready)'),
+    'G3, N2 clear pending of the only one': (
+        'words.h', 'EVC_G_CAS(64, ar, ACQ_REL)', 'EVC_G_CAS(64, ar, RELAXED)'),
     'G3, N3 clear pending of one port': (
-        'twolevel.c', 'clear_ar(guest, guest->pending, word_of(guest, port), bit)',
-        'clear_rlx(guest, guest->pending, word_of(guest, port), bit)'),
+        'twolevel.c', '&= clear_ar(is_wide(guest), guest->pending,',
+        '&= clear_rlx(is_wide(guest), guest->pending,'),
     'G4, G5, N2 take event': (
         'fifo.c', 'evc_g32_cas_ar(word, old, *old & ~(LINKED | LINK | taken))',
         'evc_g32_cas_rlx(word, old, *old & ~(LINKED | LINK | taken))'),
@@ -46,11 +48,11 @@ ROWS = {
         'fifo.c', 'evc_g32_clear_ar(&guest->events[port], PENDING)',
         'evc_g32_clear_rlx(&guest->events[port], PENDING)'),
     'G6, M2 clear mask': (
-        'twolevel.c', 'clear_sc(guest, guest->mask,',
-        'clear_rlx(guest, guest->mask,'),
+        'twolevel.c', 'clear_sc(is_wide(guest), guest->mask,',
+        'clear_rlx(is_wide(guest), guest->mask,'),
     'G7 read pending': (
-        'twolevel.c', '(load_sc(guest, guest->pending,',
-        '(load_rlx(guest, guest->pending,'),
+        'twolevel.c', '(load_sc(is_wide(guest), guest->pending,',
+        '(load_rlx(is_wide(guest), guest->pending,'),
     'M2 clear masked, FIFO': (
         'fifo.c', 'evc_g32_cas_ar(word, &old, old & ~MASKED)',
         'evc_g32_cas_rlx(word, &old, old & ~MASKED)'),
@@ -64,14 +66,18 @@ ROWS = {
         'bind.c', 'evc_g32_cas_ar(&p->state, &state, state | EVC_STATE_LOCKED)',
         'evc_g32_cas_rlx(&p->state, &state, state | EVC_STATE_LOCKED)'),
     'H2 load state': (
-        'internal.h', 'evc_g32_load_acq(&p->state)',
+        'run.h', 'evc_g32_load_acq(&p->state)',
         'evc_g32_load_rlx(&p->state)'),
     'N1, N5 store busy': (
-        'internal.h', 'evc_g32_store_rel(&self->busy, self->turn | key)',
-        'evc_g32_store_rlx(&self->busy, self->turn | key)'),
+        'run.h',
+        'evc_g32_store_rel(&self->busy, busy + 1 + EVC_BUSY_ACTIVE + key)',
+        'evc_g32_store_rlx(&self->busy, busy + 1 + EVC_BUSY_ACTIVE + key)'),
     'N5 store idle': (
-        'internal.h', 'evc_g32_store_rel(&self->busy, self->turn)',
-        'evc_g32_store_rlx(&self->busy, self->turn)'),
+        'run.h', 'evc_g32_store_rel(&self->busy, busy + 1)',
+        'evc_g32_store_rlx(&self->busy, busy + 1)'),
+    'N5 store active': (
+        'run.h', 'evc_g32_store_rel(&self->busy, busy | EVC_BUSY_ACTIVE)',
+        'evc_g32_store_rlx(&self->busy, busy | EVC_BUSY_ACTIVE)'),
     'H2 lock': (
         'settle.c', 'evc_g32_cas_ar(&p->state, &state,\n'
         '                               state | EVC_STATE_LOCKED | reason)',
@@ -90,8 +96,8 @@ ROWS = {
         'bind.c', 'evc_g32_cas_ar(&p->state, &state, (state & ~clear) | set)',
         'evc_g32_cas_rlx(&p->state, &state, (state & ~clear) | set)'),
     'M2 set mask': (
-        'twolevel.c', 'set_ar(guest, guest->mask, word_of(guest, port),',
-        'set_rlx(guest, guest->mask, word_of(guest, port),'),
+        'twolevel.c', 'set_ar(is_wide(guest), guest->mask,',
+        'set_rlx(is_wide(guest), guest->mask,'),
     'M3 the state is not looked at again': (
         'mask.c', 'while (runs != was);', 'while (0);'),
     'M2, M3 nor after putting back': (
