@@ -44,7 +44,7 @@ static inline void evc_port_open(struct evc_domain *domain, uint32_t port,
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
 
-    evc_table_take(&domain->table, port);
+    evc_bucket_take(&domain->table, bucket, port);
     /* Relaxed: C1 publishes it. */
     evc_a32_store_rlx(&bucket->delivery[port % 64],
                       evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
@@ -55,15 +55,18 @@ static inline void evc_port_open(struct evc_domain *domain, uint32_t port,
     evc_bucket_set_chan(bucket, port, chan); /* C1, pairs with C2 */
 }
 
+/* Of a host's channel: its end is told that it has no port any more. */
+void evc_host_detach(struct evc_domain *domain, uint32_t port, uint64_t chan);
+
 /* Free it again; `chan` is what it was. */
-static inline void evc_port_free(struct evc_domain *domain, uint32_t port,
-                                 uint64_t chan)
+static EVC_ALWAYS_INLINE void evc_port_free(struct evc_domain *domain,
+                                            uint32_t port, uint64_t chan)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     uint32_t delivery;
 
-    if (chan & EVC_CHAN_HOST)
-        domain->host_ports--;
+    if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
+        evc_host_detach(domain, port, chan);
     /* X1, then X2: a sender either sees the port free or is cleared after. */
     evc_bucket_set_chan(bucket, port, evc_chan(EVC_FREE, 0, 0));
     evc_post_clear(&domain->delivery, port);
@@ -71,7 +74,7 @@ static inline void evc_port_free(struct evc_domain *domain, uint32_t port,
     delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     evc_a32_store_rel(&bucket->delivery[port % 64],
                       evc_delivery_word(0, evc_delivery_priority(delivery)));
-    evc_table_release(&domain->table, port);
+    evc_bucket_release(&domain->table, bucket, port);
 }
 
 /* ---- the operations (bind.c, irq.c, close.c, fifo.c) -------------------- */
@@ -110,7 +113,6 @@ void evc_domain_leave_fifo(struct evc_domain *domain);
 /* Under the lock: what the closed port was bound to is free again. */
 void evc_virq_released(struct evc_domain *domain, uint32_t virq, unsigned vcpu);
 void evc_pirq_released(struct evc_domain *domain, uint32_t pirq);
-void evc_host_detach(struct evc_domain *domain, uint32_t port);
 
 /* A domain dies: its VIRQs go back to domain 0. */
 void evc_virq_handler_gone(struct evc_domain *domain);

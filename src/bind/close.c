@@ -10,55 +10,21 @@
 
 /* ---- one port ----------------------------------------------------------- */
 
-/* The peer's end becomes unbound, offered to the closer's domain. */
-static void unbind_peer(struct evc_domain *domain, struct evc_domain *peer,
-                        uint64_t chan)
+/* What a channel has behind it: an interrupt, or the port of a domain. */
+static inline bool is_irq(uint64_t chan)
 {
-    uint32_t pport = evc_chan_number(chan);
-    uint64_t pchan = evc_table_chan(&peer->table, pport);
-    evc_domid offered = domain->id;
-
-    /* Whoever gets the dead domain's id must not get its channels with it. */
-    if (domain->dying && !evc_is_xen_417(domain->engine))
-        offered = EVC_NO_DOMAIN;
-    evc_count_close(peer, pport, domain->id);
-    evc_table_set_chan(
-        &peer->table, pport,
-        evc_chan(EVC_UNBOUND | (pchan & EVC_CHAN_HOST), offered, 0));
+    return evc_chan_kind(chan) == EVC_VIRQ || evc_chan_kind(chan) == EVC_PIRQ;
 }
 
-/* Locks: the domain's, and the peer's where there is one. */
-static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
-                         uint32_t port, uint64_t chan)
+static inline bool has_peer(uint64_t chan)
 {
-    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
-    unsigned vcpu =
-        evc_delivery_vcpu(evc_a32_load_rlx(&bucket->delivery[port % 64]));
-    evc_domid peer_id = EVC_NO_DOMAIN;
+    return evc_chan_kind(chan) == EVC_INTERDOMAIN && !(chan & EVC_CHAN_TO_HOST);
+}
 
-    switch (evc_chan_kind(chan)) {
-    case EVC_INTERDOMAIN:
-        peer_id = evc_chan_domid(chan);
-        if (peer != NULL) {
-            evc_change_begin(domain, peer);
-            unbind_peer(domain, peer, chan);
-        }
-        break;
-    case EVC_VIRQ:
-        evc_virq_released(domain, evc_chan_number(chan), vcpu);
-        break;
-    case EVC_PIRQ:
-        evc_pirq_released(domain, evc_chan_number(chan));
-        break;
-    default:
-        break;
-    }
-    evc_count_close(domain, port, peer_id);
-    if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
-        evc_host_detach(domain, port);
-    evc_port_free(domain, port, chan);
-    if (peer != NULL)
-        evc_change_end(domain, peer);
+/* Of another domain?  That one is alive until its kill has closed the port. */
+static inline bool is_elsewhere(const struct evc_domain *domain, uint64_t chan)
+{
+    return has_peer(chan) && evc_chan_domid(chan) != domain->id;
 }
 
 /*
@@ -72,57 +38,106 @@ static inline uint64_t closable(const struct evc_domain *domain, uint32_t port,
 
     if (evc_chan_kind(chan) <= EVC_RESERVED)
         return EVC_FREE;
-    return host || !(chan & EVC_CHAN_HOST) ? chan : EVC_FREE;
+    return !(chan & EVC_CHAN_HOST) || host ? chan : EVC_FREE;
 }
 
-/* Does this channel have a port of another (or the same) domain behind it? */
-static inline bool has_peer(uint64_t chan)
+/* The peer's end becomes unbound, offered to the closer's domain. */
+static inline void unbind_peer(struct evc_domain *domain,
+                               struct evc_domain *peer, uint64_t chan)
 {
-    return evc_chan_kind(chan) == EVC_INTERDOMAIN && !(chan & EVC_CHAN_TO_HOST);
+    uint32_t pport = evc_chan_number(chan);
+    struct evc_bucket *bucket = evc_table_bucket(&peer->table, pport);
+    unsigned host = evc_bucket_chan(bucket, pport) & EVC_CHAN_HOST;
+    evc_domid offered = domain->id;
+
+    /* Whoever gets the dead domain's id must not get its channels with it. */
+    if (domain->dying && !evc_is_xen_417(domain->engine))
+        offered = EVC_NO_DOMAIN;
+    evc_count_close(peer, pport, domain->id);
+    evc_bucket_set_chan(bucket, pport,
+                        evc_chan(EVC_UNBOUND | host, offered, 0));
 }
 
-/* One of another? It is alive, until its kill has closed this channel. */
-static inline bool is_elsewhere(const struct evc_domain *domain, uint64_t chan)
+/* The interrupt is free again, for others. */
+static __attribute__((noinline)) void release_irq(struct evc_domain *domain,
+                                                  uint32_t port, uint64_t chan)
 {
-    return has_peer(chan) && evc_chan_domid(chan) != domain->id;
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
+
+    if (evc_chan_kind(chan) == EVC_VIRQ)
+        evc_virq_released(domain, evc_chan_number(chan),
+                          evc_delivery_vcpu(delivery));
+    else
+        evc_pirq_released(domain, evc_chan_number(chan));
+}
+
+/* Locks: the domain's, and the peer's where there is one. */
+static EVC_ALWAYS_INLINE void close_locked(struct evc_domain *domain,
+                                           struct evc_domain *peer,
+                                           uint32_t port, uint64_t chan)
+{
+    if (peer != NULL) {
+        evc_change_begin(domain, peer);
+        unbind_peer(domain, peer, chan);
+    } else if (is_irq(chan)) {
+        release_irq(domain, port, chan);
+    }
+    evc_count_close(domain, port,
+                    evc_chan_kind(chan) == EVC_INTERDOMAIN
+                        ? evc_chan_domid(chan)
+                        : EVC_NO_DOMAIN);
+    evc_port_free(domain, port, chan);
+    if (peer != NULL)
+        evc_change_end(domain, peer);
 }
 
 /*
- * Lock the other domain too, where there is one.  If our own lock has to be let
- * go of for that, the channel is looked at again, with both: what counts is the
- * one that it has then.  One whose peers keep binding and closing it is looked
- * at as often.
+ * The rest: a channel from a domain to itself, or one whose other domain's lock
+ * somebody has.  If ours has to be let go of to get that, the channel is looked
+ * at again, with both: what counts is how it is then.  Each further turn means
+ * that a third domain has bound to it.
  */
-static inline uint64_t lock_peer(struct evc_domain *domain, uint32_t port,
-                                 bool host, struct evc_domain **held)
+static __attribute__((noinline)) int close_in_order(struct evc_domain *domain,
+                                                    uint32_t port, bool host,
+                                                    uint64_t chan)
 {
-    uint64_t chan = closable(domain, port, host);
+    struct evc_domain *held = NULL, *peer = NULL;
 
     while (is_elsewhere(domain, chan) &&
-           (*held == NULL || (*held)->id != evc_chan_domid(chan))) {
-        if (*held != NULL)
-            evc_spin_unlock(&(*held)->lock);
-        if (evc_domain_lock_also(domain, evc_chan_domid(chan), held))
+           (held == NULL || held->id != evc_chan_domid(chan))) {
+        if (held != NULL)
+            evc_spin_unlock(&held->lock);
+        if (evc_domain_lock_in_order(domain, evc_chan_domid(chan), &held))
             break;
         chan = closable(domain, port, host);
     }
-    return chan;
+    if (has_peer(chan))
+        peer = is_elsewhere(domain, chan) ? held : domain;
+    if (chan != EVC_FREE)
+        close_locked(domain, peer, port, chan);
+    if (held != NULL)
+        evc_spin_unlock(&held->lock);
+    evc_spin_unlock(&domain->lock);
+    return chan != EVC_FREE ? 0 : -EINVAL;
 }
 
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host)
 {
-    struct evc_domain *held = NULL;
+    struct evc_domain *peer = NULL;
     uint64_t chan;
 
     evc_spin_lock(&domain->lock);
-    chan = lock_peer(domain, port, host, &held);
-    if (has_peer(chan))
-        close_locked(domain, is_elsewhere(domain, chan) ? held : domain, port,
-                     chan);
-    else if (chan != EVC_FREE)
-        close_locked(domain, NULL, port, chan);
-    if (held != NULL)
-        evc_spin_unlock(&held->lock);
+    chan = closable(domain, port, host);
+    if (has_peer(chan)) {
+        peer = evc_engine_bound(domain->engine, evc_chan_domid(chan));
+        if (peer == domain || !evc_spin_try(&peer->lock))
+            return close_in_order(domain, port, host, chan);
+    }
+    if (chan != EVC_FREE)
+        close_locked(domain, peer, port, chan);
+    if (peer != NULL)
+        evc_spin_unlock(&peer->lock);
     evc_spin_unlock(&domain->lock);
     return chan != EVC_FREE ? 0 : -EINVAL;
 }

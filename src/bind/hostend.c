@@ -33,7 +33,7 @@ static int attach(struct evc_domain *domain, uint32_t port,
     return 0;
 }
 
-void evc_host_detach(struct evc_domain *domain, uint32_t port)
+static void detach(struct evc_domain *domain, uint32_t port)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     struct evc_host *_Atomic *hosts = atomic_load(&bucket->hosts);
@@ -44,6 +44,13 @@ void evc_host_detach(struct evc_domain *domain, uint32_t port)
     host = atomic_exchange(&hosts[port % 64], NULL);
     if (host != NULL)
         evc_a32_store_sc(&host->attached, 0);
+}
+
+void evc_host_detach(struct evc_domain *domain, uint32_t port, uint64_t chan)
+{
+    if (chan & EVC_CHAN_HOST)
+        domain->host_ports--;
+    detach(domain, port);
 }
 
 /* ---- making ------------------------------------------------------------- */
@@ -196,7 +203,7 @@ static void disconnect(struct evc_domain *domain, struct evc_host *host)
         chan = evc_table_chan(&domain->table, host->port);
         evc_table_set_chan(&domain->table, host->port,
                            evc_chan(EVC_UNBOUND, evc_chan_domid(chan), 0));
-        evc_host_detach(domain, host->port);
+        detach(domain, host->port);
     }
     evc_spin_unlock(&domain->lock);
 }

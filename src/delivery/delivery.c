@@ -85,17 +85,7 @@ void evc_delivery_change(struct evc_delivery *to, struct evc_fifo *fifo,
     evc_delivery_choose(to, vcpus);
 }
 
-/* ---- clearing and looking ----------------------------------------------- */
-
-void evc_post_clear(const struct evc_delivery *to, uint32_t port)
-{
-    struct evc_fifo *fifo = evc_delivery_fifo(to);
-
-    if (fifo != NULL)
-        evc_fifo_clear(to, fifo, port);
-    else
-        evc_twolevel_clear(to, port);
-}
+/* ---- looking ------------------------------------------------------------ */
 
 /* The event word's bits, 0 where there is no word. */
 static uint32_t word_bits(const struct evc_fifo *fifo, uint32_t port)

@@ -190,8 +190,6 @@ static inline unsigned evc_upcall_raise(uint8_t *info, unsigned vcpu)
 
 unsigned evc_fifo_post(const struct evc_delivery *to, struct evc_fifo *fifo,
                        uint32_t port);
-void evc_fifo_clear(const struct evc_delivery *to, struct evc_fifo *fifo,
-                    uint32_t port);
 /* What an event that is to be linked goes on with. */
 struct evc_link {
     struct evc_fifo *fifo;
@@ -393,9 +391,6 @@ static inline unsigned evc_unmask_link(const struct evc_delivery *to,
 /* The whole of it, in whichever way. */
 unsigned evc_post_unmask(const struct evc_delivery *to, uint32_t port);
 
-/* Forget what is pending: the port is being closed. */
-void evc_post_clear(const struct evc_delivery *to, uint32_t port);
-
 bool evc_post_is_pending(const struct evc_delivery *to, uint32_t port);
 bool evc_post_is_masked(const struct evc_delivery *to, uint32_t port);
 
@@ -440,5 +435,42 @@ void evc_fifo_add_page(struct evc_fifo *fifo, void *page, uint64_t gfn);
 
 /* Take over an event that waited for its word. True: the caller posts it. */
 bool evc_fifo_take_saved(const struct evc_delivery *to, uint32_t port);
+
+static EVC_ALWAYS_INLINE void evc_fifo_clear(const struct evc_delivery *to,
+                                             const struct evc_fifo *fifo,
+                                             uint32_t port)
+{
+    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
+    evc_a32 *word = evc_fifo_word(fifo, port);
+
+    if (word != NULL && (evc_a32_load_sc(word) & EVC_FIFO_PENDING))
+        (void)evc_a32_clear_sc(word, EVC_FIFO_PENDING);
+    if (evc_a64_load_sc(&bucket->saved) != 0 && !to->ghosts)
+        (void)evc_fifo_take_saved(to, port);
+}
+
+static EVC_ALWAYS_INLINE void evc_wide_clear(const struct evc_delivery *to,
+                                             uint32_t port)
+{
+    uint64_t bit = UINT64_C(1) << port % 64;
+    evc_a64 *word = evc_pending_word(to, port);
+
+    if (evc_a64_load_sc(word) & bit)
+        (void)evc_a64_clear_sc(word, bit);
+}
+
+/* Forget what is pending: the port is being closed. */
+static EVC_ALWAYS_INLINE void evc_post_clear(const struct evc_delivery *to,
+                                             uint32_t port)
+{
+    const struct evc_fifo *fifo = evc_delivery_fifo(to);
+
+    if (fifo != NULL)
+        evc_fifo_clear(to, fifo, port);
+    else if (evc_delivery_is_wide(to, port))
+        evc_wide_clear(to, port);
+    else
+        evc_twolevel_clear(to, port);
+}
 
 #endif /* EVC_DELIVERY_DELIVERY_H */

@@ -383,17 +383,6 @@ unsigned evc_fifo_post(const struct evc_delivery *to, struct evc_fifo *fifo,
     return post & EVC_POST_LINK ? evc_post_end(to, &link, port, post) : post;
 }
 
-void evc_fifo_clear(const struct evc_delivery *to, struct evc_fifo *fifo,
-                    uint32_t port)
-{
-    evc_a32 *word = evc_fifo_word(fifo, port);
-
-    if (word != NULL && (evc_a32_load_sc(word) & PENDING))
-        (void)evc_a32_clear_sc(word, PENDING);
-    if (!to->ghosts)
-        (void)evc_fifo_take_saved(to, port);
-}
-
 /* ---- for binders -------------------------------------------------------- */
 
 struct evc_fifo *evc_fifo_create(unsigned vcpus)

@@ -115,7 +115,8 @@ struct evc_host;          /* engine/host.c */
 
 /*
  * Sixty-four ports.  Senders read the first two arrays; `last` and `saved` are
- * written by them, rarely, and lie on lines of their own.
+ * written by them, rarely, and lie on lines of their own.  The last line is for
+ * binders, and for what few senders need.
  */
 struct evc_bucket {
     evc_a64 chan[EVC_BUCKET_PORTS];
@@ -124,6 +125,8 @@ struct evc_bucket {
     evc_a64 saved;                  /* FIFO: events without a word as yet */
     struct evc_host *_Atomic *_Atomic hosts; /* [64] where there are any */
     struct evc_port_counters *_Atomic counters;
+    uint64_t used; /* bits: ports that are open, or busy */
+    uint64_t busy; /* closed, but LINKED when last seen */
 } __attribute__((aligned(64)));
 
 /* The buckets by number. */
@@ -133,13 +136,11 @@ struct evc_directory {
     struct evc_bucket *bucket[];
 };
 
-/* 4,096 ports, as binders see them, under the domain's lock. */
+/* 64 buckets: 4,096 ports. */
 struct evc_shelf {
-    uint64_t full;                    /* buckets without a free port */
-    uint64_t any_busy;                /* buckets with a busy port */
-    uint64_t used[EVC_SHELF_BUCKETS]; /* ports that are open, or busy */
-    uint64_t busy[EVC_SHELF_BUCKETS]; /* closed, but LINKED when last seen */
-} __attribute__((aligned(64)));
+    uint64_t full;     /* buckets without a free port */
+    uint64_t any_busy; /* buckets with a busy port */
+};
 
 struct evc_table {
     evc_a32 valid; /* ports below this exist; a multiple of 64 */
@@ -147,11 +148,12 @@ struct evc_table {
     struct evc_directory *_Atomic directory;
     bool slow; /* quick is to stay 0 */
     /* For binders, on lines of their own: */
-    struct evc_shelf *shelf[EVC_SHELVES] __attribute__((aligned(64)));
-    uint32_t full;     /* shelves without a free port */
-    uint32_t any_busy; /* shelves with a busy port */
-    uint32_t looked;   /* the busy port at which the last search stopped */
-    uint32_t open;     /* ports that are neither free nor reserved */
+    uint32_t full __attribute__((aligned(64))); /* shelves, no port free */
+    uint32_t any_busy;                          /* shelves with a busy port */
+    uint32_t looked; /* the busy port at which the last search stopped */
+    uint32_t open;   /* ports that are neither free nor reserved */
+    uint32_t low;    /* no port below is free; this one often is */
+    struct evc_shelf shelf[EVC_SHELVES];
 };
 
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
@@ -237,37 +239,12 @@ typedef bool evc_linked_fn(const void *arg, uint32_t port);
 /* Make all ports up to and including `port` exist. 0 or -ENOMEM. */
 int evc_table_grow(struct evc_table *table, uint32_t port);
 
-/* The bits of a port's bucket in its shelf, and its own among them. */
-static inline uint64_t *evc_table_used(struct evc_table *table, uint32_t port)
-{
-    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
-
-    return &shelf->used[port / EVC_BUCKET_PORTS % EVC_SHELF_BUCKETS];
-}
-
-static inline uint64_t evc_table_bit(uint32_t port)
+static inline uint64_t evc_bucket_bit(uint32_t port)
 {
     return UINT64_C(1) << port % EVC_BUCKET_PORTS;
 }
 
-/* The lowest port without its used bit, perhaps one still to be made. */
-static inline uint32_t evc_table_lowest_free(const struct evc_table *table)
-{
-    const struct evc_shelf *shelf;
-    unsigned s, b;
-
-    if (table->full == UINT32_MAX)
-        return EVC_PORTS_MAX;
-    s = (unsigned)__builtin_ctz(~table->full);
-    shelf = table->shelf[s];
-    if (shelf == NULL)
-        return s * EVC_SHELF_PORTS;
-    b = (unsigned)__builtin_ctzll(~shelf->full);
-    return s * EVC_SHELF_PORTS + b * EVC_BUCKET_PORTS +
-           (unsigned)__builtin_ctzll(~shelf->used[b]);
-}
-
-/* The rest of the three below: busy ports, ports to be made, words full. */
+/* The rest of the three below: to search, busy ports, words that are full. */
 int evc_table_search(struct evc_table *table, uint32_t max_port,
                      evc_linked_fn *linked, const void *arg);
 void evc_table_taken(struct evc_table *table, uint32_t port);
@@ -281,33 +258,46 @@ void evc_table_unfill(struct evc_table *table, uint32_t port);
 static inline int evc_table_lowest(struct evc_table *table, uint32_t max_port,
                                    evc_linked_fn *linked, const void *arg)
 {
-    uint32_t port = evc_table_lowest_free(table);
+    uint32_t port = table->low;
 
     if (table->any_busy != 0 || port > max_port ||
-        port >= evc_a32_load_rlx(&table->valid) || linked(arg, port))
+        port >= evc_a32_load_rlx(&table->valid) ||
+        (evc_table_bucket(table, port)->used & evc_bucket_bit(port)) ||
+        linked(arg, port))
         return evc_table_search(table, max_port, linked, arg);
     return (int)port;
 }
 
-/* An existing free port becomes used; a used one free. */
+/* An existing free port, of this bucket, becomes used; a used one free. */
+static inline void evc_bucket_take(struct evc_table *table,
+                                   struct evc_bucket *bucket, uint32_t port)
+{
+    bucket->used |= evc_bucket_bit(port);
+    table->open++;
+    table->low += port == table->low;
+    if (bucket->used == UINT64_MAX || table->any_busy != 0)
+        evc_table_taken(table, port);
+}
+
+static inline void evc_bucket_release(struct evc_table *table,
+                                      struct evc_bucket *bucket, uint32_t port)
+{
+    if (bucket->used == UINT64_MAX)
+        evc_table_unfill(table, port);
+    bucket->used &= ~evc_bucket_bit(port);
+    table->open--;
+    if (port < table->low)
+        table->low = port;
+}
+
 static inline void evc_table_take(struct evc_table *table, uint32_t port)
 {
-    uint64_t *used = evc_table_used(table, port);
-
-    *used |= evc_table_bit(port);
-    table->open++;
-    if (*used == UINT64_MAX || table->any_busy != 0)
-        evc_table_taken(table, port);
+    evc_bucket_take(table, evc_table_bucket(table, port), port);
 }
 
 static inline void evc_table_release(struct evc_table *table, uint32_t port)
 {
-    uint64_t *used = evc_table_used(table, port);
-
-    if (*used == UINT64_MAX)
-        evc_table_unfill(table, port);
-    *used &= ~evc_table_bit(port);
-    table->open--;
+    evc_bucket_release(table, evc_table_bucket(table, port), port);
 }
 
 /* The next used port above `after`, 0 if none. Busy ones may be among them. */

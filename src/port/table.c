@@ -34,13 +34,6 @@ static struct evc_bucket *bucket_create(void)
     return bucket;
 }
 
-static int shelf_ensure(struct evc_table *table, unsigned shelf)
-{
-    if (table->shelf[shelf] == NULL)
-        table->shelf[shelf] = evc_alloc_lines(1, sizeof(struct evc_shelf));
-    return table->shelf[shelf] != NULL ? 0 : -ENOMEM;
-}
-
 /* Room in the directory for one more bucket; the old ones stay readable. */
 static int directory_ensure(struct evc_table *table, uint32_t number)
 {
@@ -68,10 +61,8 @@ static int bucket_ensure(struct evc_table *table, uint32_t port)
 {
     uint32_t number = port / EVC_BUCKET_PORTS;
     struct evc_bucket **slot;
-    int r = shelf_ensure(table, port / EVC_SHELF_PORTS);
+    int r = directory_ensure(table, number);
 
-    if (r == 0)
-        r = directory_ensure(table, number);
     if (r < 0)
         return r;
     slot = &atomic_load(&table->directory)->bucket[number];
@@ -142,8 +133,6 @@ void evc_table_finish(struct evc_table *table)
         before = directory->before;
         free(directory);
     }
-    for (unsigned s = 0; s < EVC_SHELVES; s++)
-        free(table->shelf[s]);
     memset(table, 0, sizeof(*table));
 }
 
@@ -157,7 +146,7 @@ static unsigned lowest_bit(uint64_t word)
 /* The bucket has no free port any more. */
 static void mark_full(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
+    struct evc_shelf *shelf = &table->shelf[port / EVC_SHELF_PORTS];
 
     shelf->full |= UINT64_C(1) << port / 64 % 64;
     if (~shelf->full == 0)
@@ -166,7 +155,7 @@ static void mark_full(struct evc_table *table, uint32_t port)
 
 void evc_table_unfill(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
+    struct evc_shelf *shelf = &table->shelf[port / EVC_SHELF_PORTS];
 
     shelf->full &= ~(UINT64_C(1) << port / 64 % 64);
     table->full &= ~(1u << port / EVC_SHELF_PORTS);
@@ -174,37 +163,38 @@ void evc_table_unfill(struct evc_table *table, uint32_t port)
 
 static void mark_used(struct evc_table *table, uint32_t port)
 {
-    uint64_t *used = evc_table_used(table, port);
+    struct evc_bucket *bucket = evc_table_bucket(table, port);
 
-    *used |= evc_table_bit(port);
-    if (~*used == 0)
+    bucket->used |= evc_bucket_bit(port);
+    if (~bucket->used == 0)
         mark_full(table, port);
 }
 
 static void mark_free(struct evc_table *table, uint32_t port)
 {
-    *evc_table_used(table, port) &= ~evc_table_bit(port);
+    evc_table_bucket(table, port)->used &= ~evc_bucket_bit(port);
     evc_table_unfill(table, port);
+    if (port < table->low)
+        table->low = port;
 }
 
 static void mark_busy(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
-
     mark_used(table, port);
-    shelf->busy[port / 64 % 64] |= UINT64_C(1) << port % 64;
-    shelf->any_busy |= UINT64_C(1) << port / 64 % 64;
+    evc_table_bucket(table, port)->busy |= evc_bucket_bit(port);
+    table->shelf[port / EVC_SHELF_PORTS].any_busy |= UINT64_C(1)
+                                                     << port / 64 % 64;
     table->any_busy |= 1u << port / EVC_SHELF_PORTS;
 }
 
 static void clear_busy(struct evc_table *table, uint32_t port)
 {
-    struct evc_shelf *shelf = table->shelf[port / EVC_SHELF_PORTS];
-    unsigned b = port / 64 % 64;
+    struct evc_shelf *shelf = &table->shelf[port / EVC_SHELF_PORTS];
+    struct evc_bucket *bucket = evc_table_bucket(table, port);
 
-    shelf->busy[b] &= ~(UINT64_C(1) << port % 64);
-    if (shelf->busy[b] == 0)
-        shelf->any_busy &= ~(UINT64_C(1) << b);
+    bucket->busy &= ~evc_bucket_bit(port);
+    if (bucket->busy == 0)
+        shelf->any_busy &= ~(UINT64_C(1) << port / 64 % 64);
     if (shelf->any_busy == 0)
         table->any_busy &= ~(1u << port / EVC_SHELF_PORTS);
 }
@@ -217,19 +207,37 @@ void evc_table_taken(struct evc_table *table, uint32_t port)
 
 /* ---- searching ---------------------------------------------------------- */
 
+/* The lowest port without its used bit, perhaps one still to be made. */
+static uint32_t lowest_free(const struct evc_table *table)
+{
+    uint32_t shelves = ~table->full, port;
+    unsigned s;
+
+    if (shelves == 0)
+        return EVC_PORTS_MAX;
+    s = lowest_bit(shelves);
+    port = s * EVC_SHELF_PORTS + lowest_bit(~table->shelf[s].full) * 64;
+    if (port >= evc_a32_load_rlx(&table->valid))
+        return port;
+    return port + lowest_bit(~evc_table_bucket(table, port)->used);
+}
+
 /* The next busy port above `after`, 0 if none. */
 static uint32_t next_busy(const struct evc_table *table, uint32_t after)
 {
     uint32_t p = after + 1;
 
-    for (unsigned s = p / 4096; s < EVC_SHELVES && table->any_busy >> s;
-         p = ++s * 4096) {
-        const struct evc_shelf *shelf = table->shelf[s];
+    for (unsigned s = p / EVC_SHELF_PORTS;
+         s < EVC_SHELVES && table->any_busy >> s; p = ++s * EVC_SHELF_PORTS) {
         unsigned b = p / 64 % 64;
 
-        for (; shelf && b < 64 && shelf->any_busy >> b; p = s * 4096 + ++b * 64)
-            if (shelf->busy[b] >> p % 64 != 0)
-                return p + lowest_bit(shelf->busy[b] >> p % 64);
+        for (; b < 64 && table->shelf[s].any_busy >> b;
+             p = s * EVC_SHELF_PORTS + ++b * 64) {
+            uint64_t busy = evc_table_bucket(table, p)->busy >> p % 64;
+
+            if (busy != 0)
+                return p + lowest_bit(busy);
+        }
     }
     return 0;
 }
@@ -267,12 +275,13 @@ int evc_table_search(struct evc_table *table, uint32_t max_port,
 
     revive(table, linked, arg);
     for (;;) { /* each turn takes one port out of the search */
-        port = evc_table_lowest_free(table);
+        port = lowest_free(table);
         if (port > max_port || port >= EVC_PORTS_MAX)
             return -ENOSPC;
         r = evc_table_grow(table, port);
         if (r < 0)
             return r;
+        table->low = port;
         if (!linked(arg, port))
             return (int)port;
         mark_busy(table, port);
@@ -284,8 +293,7 @@ uint32_t evc_table_next(const struct evc_table *table, uint32_t after)
     uint32_t valid = evc_table_valid(table);
 
     for (uint32_t p = after + 1; p < valid; p = (p | 63) + 1) {
-        const struct evc_shelf *shelf = table->shelf[p / 4096];
-        uint64_t used = shelf->used[p / 64 % 64] >> p % 64;
+        uint64_t used = evc_table_bucket(table, p)->used >> p % 64;
 
         if (used != 0)
             return p + lowest_bit(used);

@@ -109,58 +109,32 @@ void evc_domain_lock_two(struct evc_domain *a, struct evc_domain *b)
         evc_spin_lock(a->id <= b->id ? &b->lock : &a->lock);
 }
 
-/* Never waits: inside RCU that would be for somebody who waits for readers. */
-static inline struct evc_domain *try_peer(struct evc_engine *engine,
-                                          evc_domid id, bool *busy)
+/* In the midst of RCU nobody waits: it might be for somebody who waits for us. */
+static bool try(struct evc_engine *engine, evc_domid id,
+                struct evc_domain **domain)
 {
-    struct evc_domain *domain = evc_engine_peer(engine, id);
-
-    *busy = domain != NULL && !evc_spin_try(&domain->lock);
-    if (*busy) /* it may be gone when we wait */
-        evc_spin_want(&domain->lock);
-    return domain;
-}
-
-static __attribute__((noinline)) struct evc_domain *
-try_slowly(struct evc_engine *engine, evc_domid id, bool *busy)
-{
-    struct evc_domain *domain;
+    bool done;
 
     evc_rcu_lock();
-    domain = try_peer(engine, id, busy);
+    *domain = evc_engine_peer(engine, id);
+    done = *domain == NULL || evc_spin_try(&(*domain)->lock);
+    if (!done)
+        evc_spin_want(&(*domain)->lock);
     evc_rcu_unlock();
-    return domain;
-}
-
-static inline struct evc_domain *try_domain(struct evc_engine *engine,
-                                            evc_domid id, bool *busy)
-{
-    struct evc_domain *domain;
-    struct evc_reader reader;
-
-    if (!evc_rcu_try(&reader))
-        return try_slowly(engine, id, busy);
-    domain = try_peer(engine, id, busy);
-    evc_rcu_leave(reader);
-    return domain;
+    return done;
 }
 
 struct evc_domain *evc_domain_lock(struct evc_engine *engine, evc_domid id)
 {
     struct evc_domain *domain;
-    bool busy;
 
-    for (unsigned turn = 0;; turn++) {
-        domain = try_domain(engine, id, &busy);
-        if (!busy)
-            return domain;
+    for (unsigned turn = 0; !try(engine, id, &domain); turn++)
         evc_spin_pause(turn);
-    }
+    return domain;
 }
 
-/* In the order of the ids: who has the higher one lets go of that. */
-static __attribute__((noinline)) bool
-lock_in_order(struct evc_domain *self, evc_domid id, struct evc_domain **other)
+bool evc_domain_lock_in_order(struct evc_domain *self, evc_domid id,
+                              struct evc_domain **other)
 {
     bool kept = self->id < id;
 
@@ -170,15 +144,6 @@ lock_in_order(struct evc_domain *self, evc_domid id, struct evc_domain **other)
     if (!kept)
         evc_spin_lock(&self->lock);
     return kept;
-}
-
-bool evc_domain_lock_also(struct evc_domain *self, evc_domid id,
-                          struct evc_domain **other)
-{
-    bool busy;
-
-    *other = try_domain(self->engine, id, &busy);
-    return busy ? lock_in_order(self, id, other) : true;
 }
 
 /* ---- asking the embedder ------------------------------------------------ */

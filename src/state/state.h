@@ -194,11 +194,30 @@ static inline void evc_domain_unlock_two(struct evc_domain *a,
 struct evc_domain *evc_domain_lock(struct evc_engine *engine, evc_domid id);
 
 /*
- * The same, with the lock of `self` held, which is another.  False: that one
- * had to be let go of meanwhile, and is held again.
+ * The same, with the lock of `self` held, which is another: the one with the
+ * higher id waits without it.  False: so it had to be let go of meanwhile.
  */
-bool evc_domain_lock_also(struct evc_domain *self, evc_domid id,
-                          struct evc_domain **other);
+bool evc_domain_lock_in_order(struct evc_domain *self, evc_domid id,
+                              struct evc_domain **other);
+
+/*
+ * evc_domain_lock(), where it need not wait, and evc_rcu_is_quick().  NULL: it
+ * must, or there is none.
+ */
+static inline struct evc_domain *evc_domain_try(struct evc_engine *engine,
+                                                evc_domid id)
+{
+    struct evc_domain *domain;
+    struct evc_reader reader;
+
+    if (!evc_rcu_try(&reader))
+        return NULL;
+    domain = evc_engine_peer(engine, id);
+    if (domain != NULL && !evc_spin_try(&domain->lock))
+        domain = NULL;
+    evc_rcu_leave(reader);
+    return domain;
+}
 
 /*
  * Lock `self` and the domain with an id, which may be itself, or DOMID_SELF.
@@ -207,11 +226,14 @@ bool evc_domain_lock_also(struct evc_domain *self, evc_domid id,
 static inline struct evc_domain *evc_domain_lock_with(struct evc_domain *self,
                                                       evc_domid id)
 {
-    struct evc_domain *other = self;
+    struct evc_domain *other;
 
     evc_spin_lock(&self->lock);
-    if (id != DOMID_SELF && id != self->id)
-        (void)evc_domain_lock_also(self, id, &other);
+    if (id == DOMID_SELF || id == self->id)
+        return self;
+    other = self->table.slow ? NULL : evc_domain_try(self->engine, id);
+    if (other == NULL)
+        (void)evc_domain_lock_in_order(self, id, &other);
     if (other == NULL)
         evc_spin_unlock(&self->lock);
     return other;
