@@ -159,25 +159,23 @@ struct announcement {
 };
 
 /* N1, pairs with N2. Who keeps changing the word wakes nobody but us. */
-static struct announcement announce(evc_a32 *word, uint32_t how)
+static void announce(evc_a32 *word, uint32_t how, struct announcement *a)
 {
-    struct announcement a = {.before = evc_a32_load_rlx(word)};
-
+    a->before = evc_a32_load_rlx(word);
     for (unsigned i = 0; i < TRIES; i++) {
-        a.after = (a.before + ANNOUNCEMENT) | how;
-        if (evc_a32_cas_sc(word, &a.before, a.after))
-            return a;
+        a->after = (a->before + ANNOUNCEMENT) | how;
+        if (evc_a32_cas_sc(word, &a->before, a->after))
+            return;
     }
-    a.before = evc_a32_set_sc(word, how);
-    a.after = a.before | how;
-    return a;
+    a->before = evc_a32_set_sc(word, how);
+    a->after = a->before | how;
 }
 
 /* Unless somebody else relies on it, or has answered it. */
-static void retract(evc_a32 *word, struct announcement a, uint32_t how)
+static void retract(evc_a32 *word, struct announcement *a, uint32_t how)
 {
-    if (!(a.before & how))
-        (void)evc_a32_cas_sc(word, &a.after, a.after & ~how);
+    if (!(a->before & how))
+        (void)evc_a32_cas_sc(word, &a->after, a->after & ~how);
 }
 
 /* ---- spinning ----------------------------------------------------------- */
@@ -246,12 +244,13 @@ static bool spin_until(struct evc_bell_spin *spin, bool (*ready)(void *data),
 static int sleep_once(evc_a32 *word, bool (*ready)(void *data), void *data,
                       int64_t deadline)
 {
-    struct announcement a = announce(word, ASLEEP);
+    struct announcement a;
     int r = 0;
 
+    announce(word, ASLEEP, &a);
     if (!ready(data))
         r = futex_sleep(word, a.after, deadline);
-    retract(word, a, ASLEEP);
+    retract(word, &a, ASLEEP);
     return r;
 }
 
@@ -297,10 +296,10 @@ int evc_bell_arm(struct evc_bell *bell, int fd, bool (*ready)(void *data),
 
     if (r < 0)
         return r;
-    a = announce(word_of(bell), ARMED);
+    announce(word_of(bell), ARMED, &a);
     if (!ready(data))
         return 0;
-    retract(word_of(bell), a, ARMED);
+    retract(word_of(bell), &a, ARMED);
     r = eventfd_fill(fd);
     return r < 0 ? r : 1;
 }

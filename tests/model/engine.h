@@ -10,14 +10,12 @@
 #include "table.c"
 #include "twolevel.c"
 
+#if !defined(EVC_GENMC) && !defined(MODEL_HOST) /* have one of their own */
 void evc_spin_wait(evc_spin *spin)
 {
-    while (evc_a32_swap_acq(&spin->taken, 1) != 0) {
-#ifndef EVC_GENMC
-        sched_yield();
-#endif
-    }
+    model_await(evc_a32_swap_acq(&spin->taken, 1) == 0);
 }
+#endif
 
 #include "guest.h"
 

@@ -2,7 +2,8 @@
 /*
  * The guest of the models: the least that the contract (section 8) asks of one,
  * and the world that host and guest share.  The labels G are those of the
- * tables in src/delivery; include this after the .c files of the engine.
+ * tables in src/delivery and src/guest, and the orders are no stronger than
+ * there; include this after the .c files of the engine.
  */
 #ifndef EVC_TESTS_MODEL_GUEST_H
 #define EVC_TESTS_MODEL_GUEST_H
@@ -26,7 +27,9 @@ struct model_world {
     struct evc_bucket bucket;
     evc_info_ptr info[MODEL_VCPUS];
     struct evc_delivery to;
-    uint32_t head[MODEL_VCPUS][16]; /* the guest's own */
+    /* The guest's own: */
+    uint32_t head[MODEL_VCPUS][16];
+    uint32_t ready[MODEL_VCPUS];
 };
 
 static const struct evc_shape model_shape = {
@@ -79,7 +82,16 @@ static inline bool guest_acknowledge(struct model_world *w, unsigned vcpu)
 {
     _Atomic uint8_t *upcall = (_Atomic uint8_t *)w->shared.info[vcpu];
 
-    return atomic_exchange(upcall, 0) != 0; /* G1 */
+    if (atomic_load_explicit(upcall, memory_order_relaxed) == 0)
+        return false;
+    atomic_store_explicit(upcall, 0, memory_order_relaxed); /* G1 */
+    return true;
+}
+
+static inline uint64_t guest_take64(uint8_t *at, uint64_t bits)
+{
+    return atomic_fetch_and_explicit(word64(at), ~bits, memory_order_acq_rel) &
+           bits;
 }
 
 static inline void guest_twolevel(struct model_world *w, unsigned vcpu,
@@ -88,16 +100,19 @@ static inline void guest_twolevel(struct model_world *w, unsigned vcpu,
     while (guest_acknowledge(w, vcpu)) {
         uint64_t bits;
 
-        /* G2 */
-        if (atomic_exchange(word64(w->shared.info[vcpu] + 8), 0) == 0)
+        /* G2; releases G1, also where there is nothing */
+        if (atomic_exchange_explicit(word64(w->shared.info[vcpu] + 8), 0,
+                                     memory_order_acq_rel) == 0)
             continue;
-        bits = atomic_load(word64(w->shared.pending)) &
-               ~atomic_load(word64(w->shared.mask));
+        bits =
+            atomic_load_explicit(word64(w->shared.pending),
+                                 memory_order_relaxed) &
+            ~atomic_load_explicit(word64(w->shared.mask), memory_order_relaxed);
         for (; bits != 0; bits &= bits - 1) {
             uint64_t bit = bits & -bits;
 
             /* G3, before its handler runs */
-            if (atomic_fetch_and(word64(w->shared.pending), ~bit) & bit)
+            if (guest_take64(w->shared.pending, bit))
                 handle(w, (uint32_t)__builtin_ctzll(bit));
         }
     }
@@ -112,45 +127,53 @@ static inline _Atomic uint32_t *word32(evc_a32 *at)
     return &at->raw_;
 }
 
-static inline void guest_take(struct model_world *w, unsigned vcpu, unsigned q,
-                              uint32_t *ready, model_handler *handle)
+/* What the word was. */
+static inline uint32_t guest_take32(evc_a32 *at, uint32_t bits)
 {
+    return atomic_fetch_and_explicit(word32(at), ~bits, memory_order_acq_rel);
+}
+
+static inline void guest_take(struct model_world *w, unsigned vcpu, unsigned q,
+                              model_handler *handle)
+{
+    uint32_t *ready = &w->ready[vcpu];
     uint32_t port = w->head[vcpu][q], old;
 
-    if (port == 0) /* G4 */
-        port = atomic_load(word32(&w->shared.control[vcpu][HEAD + q]));
+    if (port == 0) /* Relaxed: G2 has made it visible. */
+        port = atomic_load_explicit(word32(&w->shared.control[vcpu][HEAD + q]),
+                                    memory_order_relaxed);
     assert(port < MODEL_PORTS);
     if (port == 0) {
         *ready &= ~(1u << q);
         return;
     }
-    old = atomic_fetch_and(word32(&w->shared.words[port]),
-                           ~(LINKED | LINK_MASK)); /* G4 */
+    old = guest_take32(&w->shared.words[port], LINKED | LINK_MASK); /* G4 */
     w->head[vcpu][q] = old & LINK_MASK;
     if (w->head[vcpu][q] == 0)
         *ready &= ~(1u << q);
-    old = atomic_load(word32(&w->shared.words[port]));
+    old = atomic_load_explicit(word32(&w->shared.words[port]),
+                               memory_order_relaxed);
     if (!(old & PENDING) || (old & MASKED))
         return;
-    old = atomic_fetch_and(word32(&w->shared.words[port]), ~PENDING); /* G5 */
-    if (old & PENDING)
+    if (guest_take32(&w->shared.words[port], PENDING) & PENDING) /* G5 */
         handle(w, port);
 }
 
 static inline void guest_fifo(struct model_world *w, unsigned vcpu,
                               model_handler *handle)
 {
-    uint32_t ready = 0;
+    uint32_t *ready = &w->ready[vcpu];
 
     while (guest_acknowledge(w, vcpu)) {
         for (unsigned n = 0;; n++) {
             assert(n < 100); /* no cycle */
-            /* G2 */
-            ready |=
-                atomic_exchange(word32(&w->shared.control[vcpu][READY]), 0);
-            if (ready == 0)
+            /* G2; releases G1, also where there is nothing */
+            *ready |= atomic_exchange_explicit(
+                word32(&w->shared.control[vcpu][READY]), 0,
+                memory_order_acq_rel);
+            if (*ready == 0)
                 break;
-            guest_take(w, vcpu, (unsigned)__builtin_ctz(ready), &ready, handle);
+            guest_take(w, vcpu, (unsigned)__builtin_ctz(*ready), handle);
         }
     }
 }

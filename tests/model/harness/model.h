@@ -36,13 +36,22 @@ typedef void step(unsigned copy);
 #undef COPIES
 #define COPIES 1u
 
+static _Thread_local unsigned model_self; /* 0: before and after the threads */
+
+#include "checker.h"
+
 struct model_start {
     step *run;
 };
 
+static const struct model_start *model_first;
+
 static void *model_thread(void *arg)
 {
-    ((struct model_start *)arg)->run(0);
+    const struct model_start *start = arg;
+
+    model_self = (unsigned)(start - model_first) + 1;
+    start->run(0);
     return NULL;
 }
 
@@ -52,6 +61,7 @@ static void model_run(step *setup, const struct model_start *threads,
     pthread_t t[MODEL_THREADS];
 
     setup(0);
+    model_first = threads;
     for (unsigned i = 0; i < n; i++)
         pthread_create(&t[i], NULL, model_thread, (void *)&threads[i]);
     for (unsigned i = 0; i < n; i++)
@@ -68,6 +78,13 @@ static void model_run(step *setup, const struct model_start *threads,
 #ifndef COPIES /* models of the whole engine have fewer */
 #define COPIES 64u
 #endif
+
+/* Wait for another thread. */
+#define model_await(condition) \
+    do {                       \
+        while (!(condition))   \
+            sched_yield();     \
+    } while (0)
 
 static _Atomic unsigned model_round, model_ended, model_threads;
 static _Atomic bool model_stop;
