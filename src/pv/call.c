@@ -81,17 +81,12 @@ static int64_t get_debugreg(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
     return args[0] > 7 ? -EINVAL : (int64_t)vcpu->debug[args[0]];
 }
 
-static bool is_user_address(uint64_t va)
-{
-    return va < UINT64_C(1) << 47;
-}
-
 static int64_t set_segment_base(struct evc_pv_vcpu *vcpu,
                                 const uint64_t args[6])
 {
     if ((uint32_t)args[0] > EVC_SEGBASE_GS_USER_SEL ||
         ((uint32_t)args[0] != EVC_SEGBASE_GS_USER_SEL &&
-         !is_user_address(args[1])))
+         !evc_pv_is_base(args[1])))
         return -EINVAL;
     if ((uint32_t)args[0] == EVC_SEGBASE_FS)
         vcpu->fs = args[1];
@@ -138,24 +133,26 @@ static int64_t sched_op_compat(struct evc_pv_vcpu *vcpu, const uint64_t args[6])
 
 /* ---- the table ------------------------------------------------------------------------- */
 
-#define OWN(name, function) [__HYPERVISOR_##name] = {#name, function}
-#define LIBEVC(name)        [__HYPERVISOR_##name] = {#name, NULL}
+#define PLAIN(name, function) [__HYPERVISOR_##name] = {#name, function, true}
+#define OWN(name, function)   [__HYPERVISOR_##name] = {#name, function, false}
+#define LIBEVC(name)          [__HYPERVISOR_##name] = {#name, NULL, false}
 
 static const struct {
     const char *name;
     int64_t (*function)(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
+    bool plain; /* calls nothing outside of src/pv, not even in libc */
 } calls[EVC_PV_CALLS] = {
     OWN(set_trap_table, evc_pv_set_trap_table),
-    OWN(mmu_update, evc_pv_mmu_update),
-    OWN(set_gdt, accept),
-    OWN(stack_switch, accept),
-    OWN(set_callbacks, evc_pv_set_callbacks),
-    OWN(fpu_taskswitch, fpu_taskswitch),
+    PLAIN(mmu_update, evc_pv_mmu_update),
+    PLAIN(set_gdt, accept),
+    PLAIN(stack_switch, accept),
+    PLAIN(set_callbacks, evc_pv_set_callbacks),
+    PLAIN(fpu_taskswitch, fpu_taskswitch),
     OWN(sched_op_compat, sched_op_compat),
     LIBEVC(platform_op),
-    OWN(set_debugreg, set_debugreg),
-    OWN(get_debugreg, get_debugreg),
-    OWN(update_descriptor, accept),
+    PLAIN(set_debugreg, set_debugreg),
+    PLAIN(get_debugreg, get_debugreg),
+    PLAIN(update_descriptor, accept),
     OWN(memory_op, evc_pv_memory_op),
     LIBEVC(multicall),
     OWN(update_va_mapping, evc_pv_update_va_mapping),
@@ -164,7 +161,7 @@ static const struct {
     OWN(xen_version, evc_pv_version),
     OWN(console_io, evc_pv_console_io),
     OWN(grant_table_op, grant_table_op),
-    OWN(vm_assist, accept),
+    PLAIN(vm_assist, accept),
     LIBEVC(update_va_mapping_otherdomain),
     LIBEVC(iret),
     OWN(vcpu_op, evc_pv_vcpu_op),
@@ -337,6 +334,22 @@ static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
     return evc_hypercall(domain->events, vcpu->id, nr, args);
 }
 
+bool evc_pv_plain_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
+{
+    uint64_t nr = (uint32_t)regs->rax;
+    const uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx,
+                              regs->r10, regs->r8,  regs->r9};
+    int64_t r;
+
+    if (nr >= EVC_PV_CALLS || !calls[nr].plain)
+        return false;
+    vcpu->calls[nr]++;
+    r = calls[nr].function(vcpu, args);
+    remember(vcpu, nr, regs, r);
+    regs->rax = (uint64_t)r;
+    return true;
+}
+
 void evc_pv_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
 {
     uint64_t nr = (uint32_t)regs->rax;
@@ -344,6 +357,8 @@ void evc_pv_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
                               regs->r10, regs->r8,  regs->r9};
     int64_t r;
 
+    if (evc_pv_plain_call(vcpu, regs))
+        return;
     if (nr < EVC_PV_CALLS)
         vcpu->calls[nr]++;
     if (nr == __HYPERVISOR_iret) {

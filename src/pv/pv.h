@@ -376,6 +376,13 @@ void evc_pv_events_ops(struct evc_ops *ops);
 
 /* A hypercall as the registers say; the answer is in rax. */
 void evc_pv_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
+/* The same, if nothing outside of src/pv is called for that. Return: whether. */
+bool evc_pv_plain_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
+/* May a segment's base be there? */
+static inline bool evc_pv_is_base(uint64_t va)
+{
+    return va < UINT64_C(1) << 47;
+}
 
 /* The parts, each with the call's arguments (call.c has the table). */
 int64_t evc_pv_mmu_update(struct evc_pv_vcpu *vcpu, const uint64_t args[6]);
@@ -431,6 +438,8 @@ void evc_pv_page_fault(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs,
 bool evc_pv_deliver(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
 /* The hypercall: rsp points to struct evc_pv_iret. */
 void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
+/* The same, if there is such a frame. Return: 0; -EFAULT, and nothing done. */
+int evc_pv_try_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs);
 /* Flags that a guest may have, of those it wishes. */
 uint64_t evc_pv_flags(uint64_t wished);
 /* Where its vcpu_info is: before it runs, and when that may have moved. */

@@ -152,15 +152,12 @@ bool evc_pv_deliver(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
 
 /* ---- and back ------------------------------------------------------------------------------ */
 
-void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
+int evc_pv_try_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
 {
     struct evc_pv_iret frame;
 
-    if (evc_pv_copy_from(vcpu, &frame, regs->rsp, sizeof(frame)) < 0) {
-        evc_pv_crash(vcpu, "iret with a bad stack pointer 0x%llx",
-                     (unsigned long long)regs->rsp);
-        return;
-    }
+    if (evc_pv_copy_from(vcpu, &frame, regs->rsp, sizeof(frame)) < 0)
+        return -EFAULT;
     regs->rax = frame.rax;
     regs->rip = frame.rip;
     regs->rsp = frame.rsp;
@@ -171,6 +168,14 @@ void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
         regs->rcx = frame.rcx;
     }
     evc_pv_mask(vcpu, !(frame.rflags & FLAG_IF));
+    return 0;
+}
+
+void evc_pv_iret(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)
+{
+    if (evc_pv_try_iret(vcpu, regs) < 0)
+        evc_pv_crash(vcpu, "iret with a bad stack pointer 0x%llx",
+                     (unsigned long long)regs->rsp);
 }
 
 /* ---- which handlers there are ---------------------------------------------------------------- */

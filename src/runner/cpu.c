@@ -4,7 +4,7 @@
  *
  * There are two ways in.  A stub of the hypercall page calls evc_cpu_enter; the
  * registers are then in the vCPU's `regs`, and the vector registers are saved
- * before any C that might use them.  Everything else is a signal: SIGSYS for a
+ * before any C that might use them (but see quick.c).  Everything else is a signal: SIGSYS for a
  * SYSCALL instruction outside of the host's addresses (Syscall User Dispatch),
  * SIGSEGV and its like for faults, KICK from other threads.  There the kernel
  * has saved all registers; what the guest is to have is put back into its frame.
@@ -23,6 +23,9 @@
 
 #include <immintrin.h>
 #include <linux/audit.h>
+
+#include <evc/abi/event_channel.h>
+#include <evc/abi/numbers.h>
 
 #include "entry.h"
 
@@ -46,6 +49,7 @@ AT(pending, 192);
 AT(full, 196);
 AT(vectors, 200);
 AT(kind, 208);
+AT(rest, 212);
 AT(guest_gs, 216);
 _Static_assert(sizeof(struct evc_run_cpu) == EVC_RUN_CPU_SIZE, "size");
 
@@ -78,13 +82,17 @@ static void look_at_segments(struct evc_run_cpu *cpu)
     cpu->vcpu->gs = cpu->guest_gs = _readgsbase_u64();
 }
 
-/* `pending` first: what is raised after that sets it again. */
+/*
+ * `pending` first: what is raised after that sets it again, by a signal on this
+ * thread; so no fence is needed.
+ */
 static void before_guest(struct evc_run_cpu *cpu)
 {
     do {
         if (!cpu->vcpu->up)
             evc_cpus_wait_up(cpu);
-        __atomic_store_n(&cpu->pending, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         leave_if_ended(cpu);
     } while (!cpu->vcpu->up);
     if (evc_pv_deliver(cpu->vcpu, &cpu->regs))
@@ -95,6 +103,22 @@ static void before_guest(struct evc_run_cpu *cpu)
 
 /* ---- by the hypercall page ----------------------------------------------------------------- */
 
+/*
+ * The calls that events are made of, on whose way nothing of libc's touches more
+ * than xmm0 to xmm15.  If compilers may use more, there are none.
+ */
+static bool is_light(const struct evc_pv_regs *regs)
+{
+#ifdef __AVX__
+    (void)regs;
+    return false;
+#else
+    return (uint32_t)regs->rax == __HYPERVISOR_event_channel_op &&
+           ((uint32_t)regs->rdi == EVTCHNOP_send ||
+            (uint32_t)regs->rdi == EVTCHNOP_unmask);
+#endif
+}
+
 void evc_cpu_call(struct evc_run_cpu *cpu)
 {
     uint64_t rip = cpu->regs.rip, rsp = cpu->regs.rsp;
@@ -102,6 +126,8 @@ void evc_cpu_call(struct evc_run_cpu *cpu)
     cpu->regs.cs = EVC_PV_CS;
     cpu->regs.ss = EVC_PV_SS;
     cpu->same = 0;
+    if (!is_light(&cpu->regs))
+        evc_cpu_save_rest(cpu);
     look_at_segments(cpu);
     evc_pv_call(cpu->vcpu, &cpu->regs);
     cpu->full = cpu->regs.rip != rip || cpu->regs.rsp != rsp ||
@@ -112,6 +138,7 @@ void evc_cpu_call(struct evc_run_cpu *cpu)
 /* A kick: the guest goes on where it was going to, or in its upcall. */
 void evc_cpu_event(struct evc_run_cpu *cpu)
 {
+    evc_cpu_save_rest(cpu);
     cpu->regs.cs = EVC_PV_CS;
     cpu->regs.ss = EVC_PV_SS;
     before_guest(cpu);
@@ -333,6 +360,7 @@ static void enter(struct evc_run_cpu *cpu)
     evc_pv_find_info(cpu->vcpu);
     cpu->regs = cpu->vcpu->start;
     cpu->full = 1;
+    cpu->rest = 1; /* zeroes */
     cpu->pending = 1;
     cpu->guest_fs = cpu->vcpu->fs;
     cpu->guest_gs = cpu->vcpu->gs;

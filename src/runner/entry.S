@@ -48,6 +48,7 @@
 #define FULL     196
 #define VECTORS  200
 #define KIND     208
+#define REST     212
 #define GUEST_GS 216
 
 #define CPUS       32
@@ -61,54 +62,36 @@
  * The vector registers, by plain moves: XSAVE and XRSTOR of the same take ten to
  * twenty times as long.  The host's C uses no x87, MMX or mask-of-rounding state,
  * so there is nothing else to save.  KIND is 0: xmm, 1: ymm, 2: zmm and masks.
+ *
+ * Compilers use xmm0 to xmm15, and leave the upper parts of those alone; so they
+ * are saved at once (LOW of the area).  The rest is used by functions like libc's
+ * memcpy() only, and saved before anything that might call one (HIGH).
  */
+#define LOW  0
+#define HIGH 1024
+#define MASKS (HIGH + 2048)
+
 #define SIXTEEN  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #define SIXTEEN_MORE 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 
 /* Of the vCPU in rbx. */
-.macro save_vectors
+.macro save_low
     mov VECTORS(%rbx), %rdi
-    cmpl $1, KIND(%rbx)
-    je 5f
-    ja 6f
+    movl $0, REST(%rbx)
     .irp n, SIXTEEN
-    movaps %xmm\n, 16*\n(%rdi)
+    movaps %xmm\n, LOW+16*\n(%rdi)
     .endr
-    jmp 7f
-5:  .irp n, SIXTEEN
-    vmovaps %ymm\n, 32*\n(%rdi)
-    .endr
-    jmp 7f
-6:  .irp n, SIXTEEN, SIXTEEN_MORE
-    vmovdqa64 %zmm\n, 64*\n(%rdi)
-    .endr
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
-    kmovq %k\n, 2048+8*\n(%rdi)
-    .endr
-7:
 .endm
 
-/* Of the vCPU in rcx. */
+/* Of the vCPU in rcx; movaps leaves alone what lies above. */
 .macro restore_vectors
     mov VECTORS(%rcx), %rdi
-    cmpl $1, KIND(%rcx)
-    je 5f
-    ja 6f
+    cmpl $0, REST(%rcx)
+    jne restore_rest
+restore_low:
     .irp n, SIXTEEN
-    movaps 16*\n(%rdi), %xmm\n
+    movaps LOW+16*\n(%rdi), %xmm\n
     .endr
-    jmp 7f
-5:  .irp n, SIXTEEN
-    vmovaps 32*\n(%rdi), %ymm\n
-    .endr
-    jmp 7f
-6:  .irp n, SIXTEEN, SIXTEEN_MORE
-    vmovdqa64 64*\n(%rdi), %zmm\n
-    .endr
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
-    kmovq 2048+8*\n(%rdi), %k\n
-    .endr
-7:
 .endm
 
     .text
@@ -184,9 +167,10 @@ evc_cpu_entered:
     mov %rcx, %rbx
     mov %rcx, %rdi
     call evc_cpu_quick /* uses no vector register, no FS, no stack protector */
-    test %eax, %eax
-    jz 1f
     mov %rbx, %rcx
+    cmp $1, %eax
+    ja evc_cpu_window
+    jb 1f
 
     /* Nothing but rax has changed, so the guest's own stack says where to. */
     .globl evc_cpu_window
@@ -229,7 +213,7 @@ slow:
     mov %rax, GUEST_FS(%rbx)
     mov HOST_FS(%rbx), %rax
     wrfsbase %rax
-    save_vectors
+    save_low
     mov %rbx, %rdi
     call *%rbp
     mov %rbx, %rdi
@@ -284,6 +268,45 @@ evc_cpu_window:
     lea 8(%rsp), %rsp
     iretq
 window_end:
+
+/* The other half of restore_vectors. */
+restore_rest:
+    cmpl $1, KIND(%rcx)
+    jb restore_low
+    ja 6f
+    .irp n, SIXTEEN
+    vmovaps HIGH+32*\n(%rdi), %ymm\n
+    .endr
+    jmp restore_low
+6:  .irp n, SIXTEEN, SIXTEEN_MORE
+    vmovdqa64 HIGH+64*\n(%rdi), %zmm\n
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq MASKS+8*\n(%rdi), %k\n
+    .endr
+    jmp restore_low
+
+/* void evc_cpu_save_rest(struct evc_run_cpu *cpu), a function like any other. */
+    .globl evc_cpu_save_rest
+    .hidden evc_cpu_save_rest
+    .type evc_cpu_save_rest, @function
+evc_cpu_save_rest:
+    mov VECTORS(%rdi), %rax
+    movl $1, REST(%rdi)
+    cmpl $1, KIND(%rdi)
+    jb 7f
+    ja 6f
+    .irp n, SIXTEEN
+    vmovaps %ymm\n, HIGH+32*\n(%rax)
+    .endr
+    ret
+6:  .irp n, SIXTEEN, SIXTEEN_MORE
+    vmovdqa64 %zmm\n, HIGH+64*\n(%rax)
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq %k\n, MASKS+8*\n(%rax)
+    .endr
+7:  ret
 
 /*
  * Every signal.  On a vCPU's thread FS may be the guest's; whatever it is, it

@@ -48,7 +48,17 @@ extern const char evc_cpu_find[], evc_cpu_lost[], evc_cpu_entered[];
 extern const char evc_cpu_window[];
 extern const uint64_t evc_cpu_windows[4];
 
+/* Save what evc_cpu_call() finds of vector registers beyond xmm0 to xmm15. */
+void evc_cpu_save_rest(struct evc_run_cpu *cpu);
+
+enum evc_run_quick {
+    EVC_RUN_NOT_QUICK = 0,
+    EVC_RUN_ANSWERED = 1, /* and nothing but rax has changed */
+    EVC_RUN_CHANGED = 2,  /* go to where the registers say */
+};
+
 /* What entry.S calls. */
+enum evc_run_quick evc_cpu_quick(struct evc_run_cpu *cpu); /* quick.c */
 void evc_cpu_call(struct evc_run_cpu *cpu);
 void evc_cpu_event(struct evc_run_cpu *cpu);
 uint64_t evc_cpu_on_signal(int signal, siginfo_t *info, ucontext_t *context,

@@ -104,7 +104,7 @@ static int set_stack(const struct evc_run_cpu *cpu)
     return sigaltstack(&stack, NULL) < 0 ? -errno : 0;
 }
 
-#define VECTORS_SIZE ((size_t)4096) /* 32 of 64 bytes, and masks */
+#define VECTORS_SIZE ((size_t)4096) /* 16 of 16 bytes; 32 of 64, and masks */
 
 /* What the kernel switches between processes is what a guest can use. */
 #define XCR0_YMM UINT64_C(0x06)

@@ -139,11 +139,11 @@ enum evc_run_vectors { EVC_RUN_XMM, EVC_RUN_YMM, EVC_RUN_ZMM };
 struct evc_run_cpu {
     struct evc_pv_regs regs; /* of the guest, while the host runs */
     uint64_t host_rsp, host_fs, guest_fs;
-    uint32_t pending; /* a kick came: look before entering the guest */
-    uint32_t full;    /* leave by iretq: rip, rsp or flags have changed */
-    void *vectors;    /* where the guest's vector registers are saved */
-    uint32_t kind;    /* of these: enum evc_run_vectors */
-    uint32_t spare;
+    uint32_t pending;  /* a kick came: look before entering the guest */
+    uint32_t full;     /* leave by iretq: rip, rsp or flags have changed */
+    void *vectors;     /* where the guest's vector registers are saved: twice */
+    uint32_t kind;     /* of these: enum evc_run_vectors */
+    uint32_t rest;     /* all of them are saved, not only xmm0 to xmm15 */
     uint64_t guest_gs; /* when it was last seen */
 
     struct evc_pv_vcpu *vcpu;
