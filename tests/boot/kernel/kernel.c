@@ -15,6 +15,7 @@ struct shared_info *shared = (struct shared_info *)shared_page;
 #define GS_KERNEL 2
 
 struct cpu cpus[32] __attribute__((aligned(64)));
+struct vcpu_info *infos[32];
 
 void set_cpu(unsigned id)
 {
@@ -25,6 +26,7 @@ void set_cpu(unsigned id)
         .fs_tag = 0xf5,
         .fs_id = id,
     };
+    infos[id] = &shared->vcpu_info[id];
 }
 
 /* ---- the processor ------------------------------------------------------------ */

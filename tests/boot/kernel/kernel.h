@@ -71,13 +71,19 @@ static inline unsigned cpu_id(void)
     return id;
 }
 
+/* Where they are: in shared_info, until one is moved. */
+extern struct vcpu_info *infos[32];
+
 static inline struct vcpu_info *self(void)
 {
-    return &shared->vcpu_info[cpu_id()];
+    return infos[cpu_id()];
 }
 
 /* The processor has zmm and mask registers, for us too. */
 extern uint32_t has_zmm;
+
+/* What spin.S sends to. */
+extern struct evtchn_send spin_send;
 
 void print(const char *text);
 void print_number(uint64_t number);

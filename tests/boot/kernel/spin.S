@@ -24,6 +24,12 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
     .set i, i + 1
     .endr
 
+    .data
+    .balign 8
+spin_features: .long 0, 0
+    .globl spin_send
+spin_send: .long 0 /* a port */
+
     .text
 .macro load_gprs
     movabs $0x1b1b1b1b1b1b0001, %rbx
@@ -205,15 +211,26 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
 .macro nothing
 .endm
 
-/* xen_version(0): the quick way; and (7), the other one. */
-.macro two_calls
+/*
+ * xen_version(0): the quick way; get_features, the long one; and a send to whom
+ * it may concern in the host, which is in between.
+ */
+.macro three_calls
     xorl %edi, %edi
     call hypercall_page + 17 * 32
-    movl $7, %edi
+    pushq %rsi
+    movl $6, %edi
+    leaq spin_features(%rip), %rsi
     call hypercall_page + 17 * 32
-    cmpq $4096, %rax
+    testq %rax, %rax
+    jnz 1f
+    movl $4, %edi
+    leaq spin_send(%rip), %rsi
+    call hypercall_page + 32 * 32
+    testq %rax, %rax
+1:  popq %rsi
     movl $43, %eax
-    jne 9f
+    jnz 9f
     movabs $0x1f1f1f1f1f1f0005, %rdi
     xorq SALT, %rdi
 .endm
@@ -234,7 +251,7 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
 .endm
 
     spin spin_plain, nothing
-    spin spin_hypercall, two_calls
+    spin spin_hypercall, three_calls
     spin spin_fault, one_fault
 
     .section .note.GNU-stack, "", @progbits
