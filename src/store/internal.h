@@ -143,7 +143,7 @@ struct trans {
     uint32_t id;
     struct node *base, *root; /* as it was; as it is to be */
     struct step *steps, **last;
-    unsigned nr_steps;
+    unsigned nr_steps, max_steps;
 };
 
 struct event { /* not yet taken */

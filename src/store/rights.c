@@ -56,13 +56,12 @@ static int get_perms(const struct asker *a, const char *path,
 {
     int r = remote_ask_about(a->remote, EVC_XS_GET_PERMS, a->trans, path, NULL);
 
-    if (r == 0)
-        r = evc_perms_parse(perms, a->remote->answer, a->remote->size);
-    if (r == -ENOSPC || r == -EINVAL)
-        r = -EACCES; /* more than there is room for: not for guests */
-    if (r == 0)
-        decode(perms);
-    return r;
+    if (r < 0)
+        return r;
+    if (evc_perms_parse(perms, a->remote->answer, a->remote->size) < 0)
+        return -EACCES; /* more than there is room for: not for guests */
+    decode(perms);
+    return 0;
 }
 
 static int set_perms(const struct asker *a, const char *path,
@@ -133,7 +132,7 @@ static int do_it(struct evc_store_conn *conn, struct trans *trans,
 
     if (trans == NULL)
         return in_transaction(&a, does, data);
-    if (trans->nr_steps++ >= EVC_STORE_STEPS)
+    if (trans->nr_steps++ >= trans->max_steps)
         return -ENOSPC;
     a.trans = trans->id;
     return does(&a, data);

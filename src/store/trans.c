@@ -8,6 +8,7 @@
 #include "remote.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ int evc_trans_start(struct evc_store_conn *conn, uint32_t *id)
         free(trans);
         return r;
     }
+    trans->max_steps = conn->domain != 0 ? EVC_STORE_STEPS : UINT_MAX;
     *id = trans->id;
     trans->last = &trans->steps;
     trans->next = conn->transactions;
@@ -78,7 +80,7 @@ struct step *evc_trans_note(struct trans *trans, const struct change *change,
     struct step *step;
 
     *error = -ENOSPC;
-    if (trans->nr_steps >= EVC_STORE_STEPS)
+    if (trans->nr_steps >= trans->max_steps)
         return NULL;
     *error = -ENOMEM;
     step = calloc(1, sizeof(*step) + length + change->size);

@@ -54,7 +54,7 @@ static void take_messages(struct client *client, uint32_t type)
 
 void take_events(struct client *client)
 {
-    if (evc_store_fd(client->store) >= 0)
+    if (client->store != NULL && evc_store_fd(client->store) >= 0)
         assert_true(evc_store_serve(client->store));
     take_messages(client, EVC_XS_ERROR);
 }

@@ -2,12 +2,13 @@
 /*
  * A domain that is not domain 0: what it may see, change and use up.
  *
- *   domain [SOCKET]
+ *   domain [served | SOCKET]
  *
  * in a store of our own; or in one whose tree is in the xenstored behind SOCKET,
- * where it must be the same.
+ * or in another of ours behind one, where it must be the same.
  */
 #include "client.h"
+#include "server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -433,6 +434,15 @@ int main(int argc, char **argv)
         TEST(test_set_makes_what_is_missing_with_the_given_permissions),
     };
 
+    struct server server;
+    int failed;
+
     far = argc > 1 ? argv[1] : NULL;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (far == NULL || strcmp(far, "served") != 0)
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    server_start(&server);
+    far = server.path;
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    server_stop(&server);
+    return failed;
 }
