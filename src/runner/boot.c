@@ -225,26 +225,10 @@ static int claim(const struct evc_run_options *options, evc_domid ids[2],
     return 0;
 }
 
+/* With the terminal raw meanwhile. */
 static enum evc_run_end run(const char *name,
-                            const struct evc_run_options *options)
-{
-    unsigned n = options->peer_image ? 2 : 1;
-    evc_domid ids[2];
-    enum evc_run_end end;
-    int r = claim(options, ids, n);
-
-    if (r < 0) {
-        fprintf(stderr, "%s: --store: %s: %s\n", name, options->store,
-                strerror(-r));
-        return EVC_RUN_UNUSABLE;
-    }
-    end = n == 2 ? run_two(name, options, ids) : run_one(name, options, ids);
-    release(options, ids, n);
-    return end;
-}
-
-enum evc_run_end evc_run(const char *name,
-                         const struct evc_run_options *options)
+                            const struct evc_run_options *options,
+                            const evc_domid ids[2])
 {
     enum evc_run_end end;
     int r = 0;
@@ -253,8 +237,28 @@ enum evc_run_end evc_run(const char *name,
         r = evc_terminal_raw(STDIN_FILENO);
     if (r < 0)
         return cannot(name, "cannot make the terminal raw", -r);
-    block(SIG_BLOCK); /* until it is known whom to pass them on to */
-    end = run(name, options);
+    end = options->peer_image ? run_two(name, options, ids)
+                              : run_one(name, options, ids);
     evc_terminal_restore();
+    return end;
+}
+
+enum evc_run_end evc_run(const char *name,
+                         const struct evc_run_options *options)
+{
+    unsigned n = options->peer_image ? 2 : 1;
+    evc_domid ids[2];
+    enum evc_run_end end;
+    int r;
+
+    block(SIG_BLOCK); /* until it is known whom to pass them on to */
+    r = claim(options, ids, n);
+    if (r < 0) {
+        fprintf(stderr, "%s: --store: %s: %s\n", name, options->store,
+                strerror(-r));
+        return EVC_RUN_UNUSABLE;
+    }
+    end = run(name, options, ids);
+    release(options, ids, n);
     return end;
 }
