@@ -27,6 +27,8 @@
  *   P5 read info     sc  (vcpu/info.c)         after the guest has rescanned
  *   P1, F1           sc  W1 poll counted   sc  poller asleep over its event
  *   W2 read pollers  sc  (event/, vcpu/wait.c)
+ *   P7 fence         sc  G3, G5 clear pending  (x86 only) a look before the
+ *   P8 look at it   rlx  G3, G5 clear pending  payload is there: it is missed
  *   F1 mark word     sc  G5 clear pending      merged event lacks its payload
  *   F1 mark word     sc  V2 look at word   sc  post sees "masked", unmask sees
  *   F5 look again    sc  V1 clear masked   sc  "nothing pending": event lost
@@ -332,6 +334,38 @@ static EVC_ALWAYS_INLINE unsigned evc_post_begin(const struct evc_delivery *to,
         return evc_twolevel_begin(to, port);
     link->fifo = evc_delivery_linking(to);
     return link->fifo != NULL ? evc_fifo_begin(link, port) : EVC_POST_UNDONE;
+}
+
+/*
+ * Is an event on its way already, so that another one merges with it?  To look
+ * leaves the guest's line to all who send to the same port.  What was written for
+ * this event is there before the look, so a guest that has yet to take the other
+ * one will see it; but only where its taking is a full fence as well.
+ */
+#if EVC_RMW_IS_FENCE && !defined(EVC_SANITIZED)
+#define EVC_LOOK_BEFORE 1
+#else
+#define EVC_LOOK_BEFORE 0
+#endif
+
+static EVC_ALWAYS_INLINE bool evc_post_is_merged(const struct evc_delivery *to,
+                                                 uint32_t port)
+{
+    const struct evc_fifo *fifo;
+    const evc_a64 *words;
+    const evc_a32 *word;
+
+    if (evc_delivery_is_wide(to, port)) {
+        words = evc_pending_word(to, port);
+        evc_fence_sc(); /* P7, pairs with G3; as does P8 */
+        return evc_a64_load_rlx(words) >> port % 64 & 1;
+    }
+    fifo = evc_delivery_linking(to);
+    word = fifo != NULL ? evc_fifo_word(fifo, port) : NULL;
+    if (word == NULL)
+        return false;
+    evc_fence_sc(); /* P7, pairs with G5; as does P8 */
+    return evc_a32_load_rlx(word) & EVC_FIFO_PENDING;
 }
 
 /* What is neither everyday way, or what the beginning has left of those. */

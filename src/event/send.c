@@ -118,6 +118,14 @@ static __attribute__((noinline)) int send(struct evc_domain *domain,
     return 0;
 }
 
+static __attribute__((noinline)) int send_otherwise(struct evc_domain *domain,
+                                                    uint32_t port,
+                                                    struct evc_reader reader)
+{
+    evc_rcu_leave(reader);
+    return send(domain, port);
+}
+
 /* The end of the quick way: nothing more, a kick, or more than that. */
 static inline int send_end(struct evc_domain *peer, uint32_t port,
                            unsigned post, struct evc_reader reader)
@@ -161,6 +169,47 @@ static __attribute__((noinline)) int send_on(struct evc_domain *peer,
     return send_end(peer, port, post, reader);
 }
 
+/* ---- who merges with whom ----------------------------------------------- */
+
+/*
+ * Sending to a port that is pending writes to the guest's line for nothing.  One
+ * sender alone keeps that line, and pays little; several take it from each other,
+ * and do better to look first.  So a byte beside the port says who merged last,
+ * and SEVERAL once that is somebody else.  It is a hint, and may be overwritten.
+ */
+#define SEVERAL 0xffu
+
+/* A name for a thread, that few others have. */
+static inline uint8_t name_of(struct evc_reader reader)
+{
+    return (uint8_t)((uintptr_t)reader.inside / 128);
+}
+
+static __attribute__((noinline)) int send_noted(evc_a8 *merging,
+                                                struct evc_reader reader)
+{
+    evc_a8_store_rlx(merging,
+                     evc_a8_load_rlx(merging) == 0 ? name_of(reader) : SEVERAL);
+    evc_rcu_leave(reader);
+    return 0;
+}
+
+/* One of several: what is pending is left as it is. */
+static __attribute__((noinline)) int send_looking(struct evc_domain *peer,
+                                                  uint32_t port,
+                                                  evc_a8 *merging,
+                                                  struct evc_reader reader)
+{
+    if (!evc_post_is_merged(&peer->delivery, port)) {
+        evc_a8_store_rlx(merging, 0);
+        (void)evc_domain_post(peer, port);
+    }
+    evc_rcu_leave(reader);
+    return 0;
+}
+
+/* ---- everyday's --------------------------------------------------------- */
+
 /*
  * What nearly every send is: to another domain, merging with an event on its
  * way or of a masked port.  No call, no stack; whatever else it turns out to be
@@ -170,19 +219,25 @@ int evc_send(struct evc_domain *domain, evc_port port)
 {
     struct evc_link link = {0};
     struct evc_reader reader;
+    struct evc_bucket *from;
     struct evc_domain *peer;
+    evc_a8 *merging;
     uint64_t chan;
     unsigned post;
 
     if (!evc_rcu_try(&reader))
         return send(domain, port);
-    chan = evc_table_quick(&domain->table, port); /* C2, pairs with C1 */
-    if (evc_chan_way(chan) != EVC_INTERDOMAIN) {
-        evc_rcu_leave(reader);
-        return send(domain, port);
-    }
+    if (!evc_table_is_quick(&domain->table, port))
+        return send_otherwise(domain, port, reader);
+    from = evc_table_bucket(&domain->table, port);
+    chan = evc_bucket_chan(from, port); /* C2, pairs with C1 */
+    if (evc_chan_way(chan) != EVC_INTERDOMAIN)
+        return send_otherwise(domain, port, reader);
+    merging = &from->merging[port % 64];
     peer = peer_of(domain, chan);
     port = evc_chan_number(chan);
+    if (EVC_LOOK_BEFORE && evc_a8_load_rlx(merging) == SEVERAL)
+        return send_looking(peer, port, merging, reader);
     post = evc_post_begin(&peer->delivery, port, &link);
     if (post == (EVC_POST_EDGE | EVC_POST_UNDONE))
         return send_tell(peer, port, reader);
@@ -190,6 +245,9 @@ int evc_send(struct evc_domain *domain, evc_port port)
         return send_link(peer, link.fifo, link.word, port, reader);
     if (evc_domain_is_todo(peer, post))
         return send_on(peer, link, port, post, reader);
+    if (EVC_LOOK_BEFORE && post == 0 &&
+        evc_a8_load_rlx(merging) != name_of(reader))
+        return send_noted(merging, reader);
     evc_rcu_leave(reader);
     return 0;
 }
@@ -249,7 +307,8 @@ int evc_unmask(struct evc_domain *domain, evc_port port)
     struct evc_reader reader;
     struct evc_fifo *fifo;
 
-    if (evc_chan_kind(evc_table_quick(&domain->table, port)) <= EVC_RESERVED)
+    if (!evc_table_is_quick(&domain->table, port) ||
+        evc_chan_kind(evc_table_chan(&domain->table, port)) <= EVC_RESERVED)
         return unmask(domain, port);
     if (evc_delivery_is_wide(to, port))
         return evc_twolevel_unmask_begin(to, port) ? unmask_tell(domain, port)

@@ -42,8 +42,8 @@
  *   bit   5     the other end is a host end, kept with this port
  *   bit   6     the other end is a host end, kept with the other port
  *   bit   7     events for the other end are counted
- *   bits 16-31  the other end's domain
- *   bits 32-63  the other end's port; or the number of a VIRQ or PIRQ
+ *   bits 8-39   the other end's port; or the number of a VIRQ or PIRQ
+ *   bits 48-63  the other end's domain
  */
 enum evc_kind {
     EVC_FREE = 0,
@@ -64,7 +64,7 @@ enum evc_kind {
 
 static inline uint64_t evc_chan(unsigned way, unsigned domid, uint32_t number)
 {
-    return (uint64_t)number << 32 | (uint64_t)(domid & 0xffff) << 16 | way;
+    return (uint64_t)(domid & 0xffff) << 48 | (uint64_t)number << 8 | way;
 }
 
 static inline unsigned evc_chan_way(uint64_t chan)
@@ -79,12 +79,12 @@ static inline enum evc_kind evc_chan_kind(uint64_t chan)
 
 static inline uint16_t evc_chan_domid(uint64_t chan)
 {
-    return (uint16_t)(chan >> 16);
+    return (uint16_t)(chan >> 48);
 }
 
 static inline uint32_t evc_chan_number(uint64_t chan)
 {
-    return (uint32_t)(chan >> 32);
+    return (uint32_t)(chan >> 8);
 }
 
 /* ---- the delivery word -------------------------------------------------- */
@@ -114,15 +114,16 @@ struct evc_port_counters; /* engine/count.c */
 struct evc_host;          /* engine/host.c */
 
 /*
- * Sixty-four ports.  Senders read the first two arrays; `last` and `saved` are
- * written by them, rarely, and lie on lines of their own.  The last line is for
- * binders, and for what few senders need.
+ * Sixty-four ports.  Senders read the first two arrays; the next two they write,
+ * rarely, so those lie on lines of their own.  The last line is for binders, and
+ * for what few senders need.
  */
 struct evc_bucket {
     evc_a64 chan[EVC_BUCKET_PORTS];
     evc_a32 delivery[EVC_BUCKET_PORTS];
     evc_a32 last[EVC_BUCKET_PORTS]; /* FIFO: the queue it was last linked to */
-    evc_a64 saved;                  /* FIFO: events without a word as yet */
+    evc_a8 merging[EVC_BUCKET_PORTS]; /* who merged last (event/send.c) */
+    evc_a64 saved;                    /* FIFO: events without a word as yet */
     struct evc_host *_Atomic *_Atomic hosts; /* [64] where there are any */
     struct evc_port_counters *_Atomic counters;
     uint64_t used; /* bits: ports that are open, or busy */
@@ -144,7 +145,7 @@ struct evc_shelf {
 
 struct evc_table {
     evc_a32 valid; /* ports below this exist; a multiple of 64 */
-    evc_a32 quick; /* the same for evc_table_quick(), or 0 if it is not to be */
+    evc_a32 quick; /* the same, or 0: see evc_table_is_quick() */
     struct evc_directory *_Atomic directory;
     bool slow; /* quick is to stay 0 */
     /* For binders, on lines of their own: */
@@ -159,7 +160,7 @@ struct evc_table {
 /* The first bucket, with port 0 reserved. 0 or -ENOMEM. */
 int evc_table_init(struct evc_table *table);
 void evc_table_finish(struct evc_table *table);
-/* evc_table_quick() is not to find anything, now and later. */
+/* evc_table_is_quick() of no port, now and later. */
 void evc_table_go_slow(struct evc_table *table);
 
 static inline uint32_t evc_table_valid(const struct evc_table *table)
@@ -214,15 +215,13 @@ static inline void evc_bucket_set_chan(struct evc_bucket *bucket, uint32_t port,
 }
 
 /*
- * The same for those who can only go the quick way, where it is open: elsewhere
- * they find nothing but free ports here, and ask again by the long one.
+ * Does this port exist, for those who can only go the quick way?  Where that is
+ * not open none does, and they ask again by the long one.
  */
-static inline uint64_t evc_table_quick(const struct evc_table *table,
-                                       uint32_t port)
+static inline bool evc_table_is_quick(const struct evc_table *table,
+                                      uint32_t port)
 {
-    return port < evc_a32_load_acq(&table->quick) /* T2, pairs with T1 */
-               ? evc_table_chan(table, port)
-               : EVC_FREE;
+    return port < evc_a32_load_acq(&table->quick); /* T2, pairs with T1 */
 }
 
 static inline void evc_table_set_chan(struct evc_table *table, uint32_t port,

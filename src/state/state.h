@@ -111,10 +111,10 @@ struct evc_domain {
 };
 
 struct evc_engine {
+    struct evc_domain *_Atomic domain[EVC_DOMIDS];
     struct evc_ops ops;
     void *host;
     enum evc_compat compat;
-    struct evc_domain *_Atomic domain[EVC_DOMIDS];
     evc_a32 virq_handler[EVC_NR_VIRQS]; /* a domain id */
     pthread_mutex_t admin;
     struct evc_host *hosts; /* all host ends, under admin */
