@@ -240,8 +240,12 @@ void evc_link_destroy(struct evc_link *link);
 int evc_backend_bind_peer(struct evc_backend *backend, evc_port remote,
                           evc_port *local);
 
-/** evc_backend_closed() - the guest has closed a port: the peer is told */
-void evc_backend_closed(struct evc_backend *backend, evc_port port);
+/**
+ * evc_backend_closed() - the guest may have closed ports: the peer is to be told
+ *
+ * Threads: a vCPU's.
+ */
+void evc_backend_closed(struct evc_backend *backend);
 
 /* ---- the terminal (of the process that has it) --------------------------- */
 

@@ -342,24 +342,42 @@ int evc_backend_bind_peer(struct evc_backend *backend, evc_port remote,
     return 0;
 }
 
-void evc_backend_closed(struct evc_backend *backend, evc_port port)
+/* Does the guest still have the port that this one began with? */
+static bool is_open(const struct evc_channel *channel)
 {
-    struct evc_peer *peer = &backend->peer;
-    struct evc_channel *channel;
-    struct answer answer;
+    struct evc_port_info info;
+
+    return evc_port_info(channel->peer->backend->domain, channel->local,
+                         &info) == 0 &&
+           info.status == EVTCHNSTAT_interdomain;
+}
+
+/* The remote end of one that is closed now; 0: there is none. */
+static evc_port take_closed(struct evc_peer *peer)
+{
     evc_port remote = 0;
 
-    if (!backend->has_peer)
-        return;
     pthread_mutex_lock(&peer->lock);
-    channel = find_local(peer, port);
-    if (channel != NULL) {
+    for (unsigned i = 0; remote == 0 && i < EVC_PEER_CHANNELS; i++) {
+        struct evc_channel *channel = &peer->channels[i];
+
+        if (channel->host == NULL || is_open(channel))
+            continue;
         remote = channel->remote;
         close_channel(channel);
     }
     pthread_mutex_unlock(&peer->lock);
-    if (remote != 0)
-        (void)ask(peer, (struct asked){CLOSE, remote, port}, &answer);
+    return remote;
+}
+
+void evc_backend_closed(struct evc_backend *backend)
+{
+    struct evc_peer *peer = &backend->peer;
+    struct answer answer;
+    evc_port remote;
+
+    while (backend->has_peer && (remote = take_closed(peer)) != 0)
+        (void)ask(peer, (struct asked){CLOSE, remote, 0}, &answer);
 }
 
 /* ---- its life ------------------------------------------------------------------------------- */

@@ -291,30 +291,25 @@ static bool bind_to_peer(struct evc_pv_vcpu *vcpu, uint64_t at, int64_t *answer)
     return true;
 }
 
-static int64_t close_port(struct evc_pv_vcpu *vcpu, uint64_t nr,
-                          const uint64_t args[6])
-{
-    struct evc_pv_domain *domain = vcpu->domain;
-    struct evtchn_close arg;
-    int known = evc_pv_copy_from(vcpu, &arg, args[1], sizeof(arg));
-    int64_t r = evc_hypercall(domain->events, vcpu->id, nr, args);
-
-    if (known == 0 && r == 0 && domain->hooks->closed)
-        domain->hooks->closed(domain->runner, arg.port);
-    return r;
-}
-
 static int64_t event_channel_op(struct evc_pv_vcpu *vcpu, uint64_t nr,
                                 const uint64_t args[6])
 {
     int64_t r;
 
-    if ((uint32_t)args[0] == EVTCHNOP_close)
-        return close_port(vcpu, nr, args);
     if ((uint32_t)args[0] == EVTCHNOP_bind_interdomain &&
         bind_to_peer(vcpu, args[1], &r))
         return r;
     return evc_hypercall(vcpu->domain->events, vcpu->id, nr, args);
+}
+
+/* Ports of the guest's own, some of which the peer may have the other ends of. */
+static bool may_close(uint64_t nr, const uint64_t args[6])
+{
+    if (nr == __HYPERVISOR_event_channel_op)
+        return (uint32_t)args[0] == EVTCHNOP_close ||
+               (uint32_t)args[0] == EVTCHNOP_reset;
+    return nr == __HYPERVISOR_multicall ||
+           nr == __HYPERVISOR_event_channel_op_compat;
 }
 
 /* ---- a call ------------------------------------------------------------------------------ */
@@ -323,15 +318,19 @@ static int64_t answer(struct evc_pv_vcpu *vcpu, uint64_t nr,
                       const uint64_t args[6])
 {
     struct evc_pv_domain *domain = vcpu->domain;
+    int64_t r;
 
     if (is_yield(nr, args)) {
         if (domain->hooks->yield)
             domain->hooks->yield(domain->runner, vcpu->id);
         return 0;
     }
-    if (nr == __HYPERVISOR_event_channel_op)
-        return event_channel_op(vcpu, nr, args);
-    return evc_hypercall(domain->events, vcpu->id, nr, args);
+    r = nr == __HYPERVISOR_event_channel_op
+            ? event_channel_op(vcpu, nr, args)
+            : evc_hypercall(domain->events, vcpu->id, nr, args);
+    if (domain->hooks->closed && may_close(nr, args))
+        domain->hooks->closed(domain->runner);
+    return r;
 }
 
 bool evc_pv_plain_call(struct evc_pv_vcpu *vcpu, struct evc_pv_regs *regs)

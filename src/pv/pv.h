@@ -264,8 +264,8 @@ struct evc_pv_hooks {
     int64_t (*grant)(void *runner, uint32_t cmd, uint64_t arg, uint32_t count);
     /* bind_interdomain to a port of the peer's. Default: as for anybody. */
     int (*bind_peer)(void *runner, evc_port remote, evc_port *local);
-    /* The guest has closed a port. Default: nothing. */
-    void (*closed)(void *runner, evc_port port);
+    /* The guest may have closed ports. Default: nothing. */
+    void (*closed)(void *runner);
     /* A vCPU has nothing to do for the moment. Default: nothing. */
     void (*yield)(void *runner, uint32_t vcpu);
     /* It is up, or down, or has an NMI: it must look. Default: nothing. */

@@ -166,12 +166,12 @@ static int bind_peer(void *runner, evc_port remote, evc_port *local)
     return r;
 }
 
-static void closed(void *runner, evc_port port)
+static void closed(void *runner)
 {
     struct machine *machine = runner;
 
     pthread_mutex_lock(&machine->asking);
-    evc_backend_closed(machine->backend, port);
+    evc_backend_closed(machine->backend);
     pthread_mutex_unlock(&machine->asking);
 }
 

@@ -162,7 +162,7 @@ static void close_port(struct front *f, evc_port port)
     struct evtchn_close arg = {.port = port};
 
     assert_int_equal(evc_event_channel_op(f->domain, EVTCHNOP_close, &arg), 0);
-    evc_backend_closed(f->backend, port);
+    evc_backend_closed(f->backend);
 }
 
 static void test_closing_leaves_the_other_end_unbound(void **state)
@@ -179,6 +179,24 @@ static void test_closing_leaves_the_other_end_unbound(void **state)
     assert_int_equal(status_of(&w->one, again), EVTCHNSTAT_unbound);
     for (int i = 0; i < 200; i++) /* nothing is used up by this */
         close_port(&w->one, join(w).one);
+}
+
+static void test_reset_leaves_all_other_ends_unbound(void **state)
+{
+    struct world *w = *state;
+    struct channel c[3] = {join(w), join(w), join(w)};
+    struct evtchn_reset arg = {.dom = DOMID_SELF};
+    evc_port again;
+
+    assert_int_equal(evc_event_channel_op(w->one.domain, EVTCHNOP_reset, &arg),
+                     0);
+    evc_backend_closed(w->one.backend);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(status_of(&w->two, c[i].two), EVTCHNSTAT_unbound);
+    assert_int_equal(evc_backend_bind_peer(w->one.backend, c[1].two, &again),
+                     0);
+    evc_backend_closed(w->one.backend); /* which closes nothing that is open */
+    assert_int_equal(status_of(&w->two, c[1].two), EVTCHNSTAT_interdomain);
 }
 
 static void test_peer_that_ends_leaves_ports_unbound(void **state)
@@ -437,7 +455,7 @@ static void test_without_a_link_there_is_no_peer(void **state)
     front_init(&f);
     front_start(&f);
     assert_int_equal(evc_backend_bind_peer(f.backend, 3, &port), -ESRCH);
-    evc_backend_closed(f.backend, 3);
+    evc_backend_closed(f.backend);
     front_finish(&f);
 }
 
@@ -451,6 +469,7 @@ int main(void)
         TEST(test_only_what_is_offered_can_be_bound),
         TEST(test_channels_have_a_limit),
         TEST(test_closing_leaves_the_other_end_unbound),
+        TEST(test_reset_leaves_all_other_ends_unbound),
         TEST(test_peer_that_ends_leaves_ports_unbound),
         TEST(test_granted_frame_is_mapped_and_marked),
         TEST(test_read_only_grants_are_mapped_read_only),
