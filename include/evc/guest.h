@@ -141,13 +141,14 @@ struct evc_guest_vcpu {
     evc_abi_u32 runs;     /* the state of a port that it runs */
     evc_abi_u32 current;  /* the port whose handler is, or was, on the stack */
     evc_abi_u32 settles;  /* first of the ports to settle */
-    evc_abi_u32 holds;    /* first of the ports held back */
+    evc_abi_u32 todo;     /* 0: no events, nor ports to settle or held back */
     evc_abi_u32 index;    /* its number */
 
     evc_abi_u32 head[EVC_GUEST_QUEUES]; /* FIFO: next of each queue, 0: ask */
     evc_abi_u64 until;      /* of a dispatch with a time limit: when to stop, */
     evc_abi_u32 rest;       /* and handlers that may begin if it is not over */
-    evc_abi_u32 tick;       /* when the first port held back is due */
+    evc_abi_u32 holds;      /* first of the ports held back */
+    evc_abi_u32 tick;       /* when the first of them is due */
     evc_abi_u64 nowhere[2]; /* a vcpu_info in which nothing happens */
 } __attribute__((aligned(128)));
 

@@ -242,6 +242,7 @@ static void leave_rest(struct evc_guest_vcpu *self, unsigned queue,
 {
     self->head[queue] = next;
     self->ready = (evc_abi_u32)(next != 0) << queue;
+    evc_to_do(self);
 }
 
 int evc_g_fifo_quick(struct evc_guest_vcpu *self)

@@ -126,6 +126,15 @@ EVC_HIDDEN void evc_g_unmask_by_host(struct evc_guest_vcpu *self,
 
 /* ---- upcall.c -------------------------------------------------------------------- */
 
+/*
+ * `todo` is set by whoever leaves something to this vCPU's dispatches, and found
+ * anew at the end of each but those of one event, which must find it 0.
+ */
+static inline void evc_to_do(struct evc_guest_vcpu *self)
+{
+    self->todo = 1;
+}
+
 /* After the current handler, where that is more than counting it. */
 EVC_HIDDEN EVC_COLD void evc_g_account(struct evc_guest_vcpu *self, int result);
 

@@ -95,14 +95,6 @@ static EVC_INLINE int evc_call(struct evc_guest_vcpu *self,
     return result;
 }
 
-/* Not 0: more is to be done after a handler than to count it. */
-static EVC_INLINE evc_abi_u32 evc_odd(const struct evc_guest_vcpu *self,
-                                      const struct evc_guest_port *p,
-                                      int result)
-{
-    return (evc_abi_u32)result | p->run | self->settles;
-}
-
 /* Call the handler of a port whose event has been taken, if it may run. */
 static EVC_INLINE void evc_run(struct evc_guest_vcpu *self,
                                struct evc_guest_port *p, evc_port port)
@@ -115,7 +107,7 @@ static EVC_INLINE void evc_run(struct evc_guest_vcpu *self,
         return;
     }
     result = evc_call(self, p, port);
-    if (!EVC_LIKELY(evc_odd(self, p, result) == 0))
+    if (!EVC_LIKELY(((evc_abi_u32)result | p->run | self->settles) == 0))
         evc_g_account(self, result);
 }
 
@@ -124,15 +116,13 @@ static EVC_INLINE int evc_run_only(struct evc_guest_vcpu *self,
                                    struct evc_guest_port *p, evc_port port)
 {
     evc_abi_u32 state = evc_state_of(p);
-    evc_abi_u64 odd;
     int result;
 
     self->left--;
     if (!EVC_LIKELY(evc_runs_here(self, state)))
         return evc_g_dispatch_refused(self, port, state);
     result = evc_call(self, p, port);
-    odd = evc_odd(self, p, result) | self->ready | self->selected;
-    if (!EVC_LIKELY(odd == 0))
+    if (!EVC_LIKELY(((evc_abi_u32)result | p->run | self->todo) == 0))
         return evc_g_dispatch_on(self, result);
     evc_leave(self);
     return EVC_LIKELY(!evc_is_told(self)) ? 0 : evc_g_dispatch_again(self);

@@ -166,6 +166,7 @@ static void settle_later(struct evc_guest_vcpu *self, evc_port port)
 {
     self->guest->ports[port].settles = self->settles;
     self->settles = port;
+    evc_to_do(self);
 }
 
 int evc_g_settle_all(struct evc_guest_vcpu *self)

@@ -33,6 +33,7 @@ static void list_port(struct evc_guest_vcpu *self, evc_port port,
         self->tick = due;
     self->guest->ports[port].holds = self->holds;
     self->holds = port;
+    evc_to_do(self);
 }
 
 static void hold(struct evc_guest_vcpu *self, evc_port port, evc_abi_u32 ticks)

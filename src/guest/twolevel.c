@@ -120,6 +120,7 @@ static int is_pending_sc(struct evc_guest *guest, evc_port port)
 static void select_word(struct evc_guest_vcpu *self, evc_port port)
 {
     self->selected |= evc_bit(word_of(self->guest, port));
+    evc_to_do(self);
 }
 
 /*

@@ -62,7 +62,7 @@ static int has_work(const struct evc_guest_vcpu *self)
 
 int evc_guest_is_due(struct evc_guest_vcpu *self)
 {
-    return evc_is_told(self) || has_work(self) || self->settles || self->holds;
+    return evc_is_told(self) || self->todo;
 }
 
 static int serve(struct evc_guest_vcpu *self, int told)
@@ -91,15 +91,22 @@ static int pass(struct evc_guest_vcpu *self, int told)
     }
 }
 
+static void leave(struct evc_guest_vcpu *self)
+{
+    self->todo = has_work(self) || self->settles || self->holds;
+    evc_leave(self);
+}
+
 /* A dispatch that is on the stack, until there is no reason for it any more. */
 static EVC_APART int dispatch(struct evc_guest_vcpu *self, int told)
 {
     for (;;) {
         int more;
 
-        evc_g_storm_release(self);
+        if (self->holds != 0)
+            evc_g_storm_release(self);
         more = pass(self, told);
-        evc_leave(self);
+        leave(self);
         if (more) {
             evc_g8_store_rlx(self->info, 1); /* only we clear it */
             return 1;
@@ -180,7 +187,7 @@ int evc_guest_dispatch(struct evc_guest_vcpu *self, evc_abi_u32 max,
     void *const info = self->info;
 
     if (!EVC_LIKELY(evc_g8_load_rlx(info) && !(busy & EVC_BUSY_ACTIVE) &&
-                    (self->holds | self->ready | self->selected | until) == 0))
+                    (self->todo | until) == 0))
         return dispatch_slowly(self, max, until);
     evc_enter(self, busy);
     self->left = max;
@@ -207,7 +214,7 @@ int evc_guest_dispatch_priority(struct evc_guest_vcpu *self,
     more = evc_g_fifo_serve_one(self, priority);
     evc_busy_with(self, 0);
     (void)evc_g_settle_all(self);
-    evc_leave(self);
+    leave(self);
     if (more)
         evc_g8_store_rlx(self->info, 1); /* only we clear it */
     return more;

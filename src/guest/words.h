@@ -52,7 +52,7 @@
 
 #define EVC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define EVC_COLD      __attribute__((noinline, cold))
-#define EVC_APART     __attribute__((noinline, hot))
+#define EVC_APART     __attribute__((noinline))
 #define EVC_INLINE    inline __attribute__((always_inline))
 
 #if __GCC_ATOMIC_INT_LOCK_FREE != 2

@@ -154,6 +154,45 @@ static void test_event_raised_during_its_handler_is_seen(void **state)
     assert_int_equal(seen.count, 2);
 }
 
+static void
+test_one_at_most_is_one_even_if_its_handler_raises_another(void **state)
+{
+    struct again again = {*state, {0, 0}, 1};
+    struct seen seen = {.then = send_again, .arg = &again};
+    struct evc_guest_vcpu *self = &again.pair->a->vcpu[0];
+
+    again.link = pair_link(*state, &seen, 0);
+    pair_send(*state, again.link);
+    assert_int_equal(evc_guest_dispatch(self, 1, 0), 1);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(evc_guest_dispatch(self, 1, 0), 0);
+    assert_int_equal(seen.count, 2);
+}
+
+static void unmask_another(struct evc_guest_vcpu *self, evc_port port,
+                           void *another)
+{
+    (void)port;
+    assert_int_equal(evc_guest_unmask(self, *(evc_port *)another), 0);
+}
+
+static void test_a_port_that_the_handler_unmasks_is_served_at_once(void **state)
+{
+    struct pair *pair = *state;
+    struct evc_guest_vcpu *self = &pair->a->vcpu[0];
+    struct seen seen = {.then = unmask_another}, late = {0};
+    struct link one = pair_link(pair, &seen, 0);
+    struct link two = pair_link(pair, &late, 0);
+
+    seen.arg = &two.here;
+    assert_int_equal(evc_guest_mask(self, two.here), 0);
+    pair_send(pair, two);
+    pair_send(pair, one);
+    assert_int_equal(evc_guest_dispatch(self, 0, 0), 0);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(late.count, 1);
+}
+
 static void enter_again(struct evc_guest_vcpu *self, evc_port port, void *arg)
 {
     (void)port;
@@ -341,6 +380,8 @@ int main(void)
         ON_ALL(test_left_work_keeps_the_vcpu_from_sleeping),
         ON_ALL(test_time_bounds_an_entry),
         ON_ALL(test_event_raised_during_its_handler_is_seen),
+        ON_ALL(test_one_at_most_is_one_even_if_its_handler_raises_another),
+        ON_ALL(test_a_port_that_the_handler_unmasks_is_served_at_once),
         ON_ALL(test_upcall_inside_a_handler_waits_for_it),
         ON_ALL(test_the_last_port_of_the_abi_can_be_bound),
         ON(twolevel_64, test_twolevel_goes_on_after_the_last_port),
