@@ -4,6 +4,13 @@
  */
 #include "bind.h"
 
+void evc_port_tell(struct evc_domain *domain, uint32_t port)
+{
+    const struct evc_delivery *to = &domain->delivery;
+
+    evc_domain_posted(domain, port, evc_twolevel_again(to, port));
+}
+
 /* ---- alloc_unbound ------------------------------------------------------ */
 
 static unsigned counted(const struct evc_domain *target)

@@ -4,8 +4,10 @@
  *
  *   here                  there                   if it were weaker
  *   --------------------  ----------------------  -----------------------------
- *   C1 store channel  sc  C2 load channel    acq  half a binding is used
+ *   C1 store channel rel  C2 load channel    acq  half a binding is used
  *   X1 free channel   sc  X2 clear pending    sc  a closed port stays pending
+ *   X3 store vCPU     sc  P1 set pending      sc  its event merges with one that
+ *   X4 read pending   sc  P9 read vCPU        sc  told a vCPU of its last life
  */
 #ifndef EVC_BIND_BIND_H
 #define EVC_BIND_BIND_H
@@ -38,21 +40,59 @@ static inline int evc_port_lowest(struct evc_domain *domain)
                             evc_port_linked, domain);
 }
 
+/*
+ * X3, pairs with P9.  Where every locked instruction is a full fence, the one
+ * that has taken the domain's lock is enough for a port that tells the vCPU that
+ * freeing it has left it with.
+ */
+static EVC_ALWAYS_INLINE void
+evc_port_set_delivery(struct evc_bucket *bucket, uint32_t port, unsigned vcpu)
+{
+    evc_a32 *word = &bucket->delivery[port % 64];
+    uint32_t delivery = evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY);
+
+    if (EVC_RMW_IS_FENCE && evc_delivery_vcpu(evc_a32_load_rlx(word)) == vcpu)
+        evc_a32_store_rlx(word, delivery);
+    else
+        evc_a32_store_sc(word, delivery);
+}
+
+/* Tell the vCPU of a port that is pending, if it wants to be told. */
+void evc_port_tell(struct evc_domain *domain, uint32_t port);
+
+/*
+ * A send that overlapped the close of what the port was before may have made it
+ * pending since, and told the vCPU of that life.  What comes now merges with it:
+ * so the vCPU of this life is told.
+ */
+static EVC_ALWAYS_INLINE void evc_port_look(struct evc_domain *domain,
+                                            uint32_t port)
+{
+    const struct evc_delivery *to = &domain->delivery;
+
+    if (evc_delivery_fifo(to) != NULL) /* whose queues tell */
+        return;
+    /* X4, pairs with P1 */
+    if (!evc_delivery_is_wide(to, port) ||
+        (evc_a64_load_sc(evc_pending_word(to, port)) >> port % 64 & 1))
+        evc_port_tell(domain, port);
+}
+
 /* Take it: everything about it is default but its channel and its vCPU. */
-static inline void evc_port_open(struct evc_domain *domain, uint32_t port,
-                                 uint64_t chan, unsigned vcpu)
+static EVC_ALWAYS_INLINE void evc_port_open(struct evc_domain *domain,
+                                            uint32_t port, uint64_t chan,
+                                            unsigned vcpu)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
 
     evc_bucket_take(&domain->table, bucket, port);
-    /* Relaxed: C1 publishes it. */
-    evc_a32_store_rlx(&bucket->delivery[port % 64],
-                      evc_delivery_word(vcpu, EVC_DEFAULT_PRIORITY));
+    evc_port_set_delivery(bucket, port, vcpu);
     if (chan & EVC_CHAN_HOST)
         domain->host_ports++;
     if (evc_is_counting(domain)) /* without memory it goes uncounted */
         (void)evc_count_prepare(bucket);
     evc_bucket_set_chan(bucket, port, chan); /* C1, pairs with C2 */
+    evc_port_look(domain, port);
 }
 
 /* Of a host's channel: its end is told that it has no port any more. */

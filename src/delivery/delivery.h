@@ -165,10 +165,24 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
     return evc_a32_load_rlx(&bucket->delivery[port % 64]);
 }
 
+/*
+ * The vCPU that a two-level port tells.  P9, behind P1 and with X3: whoever has
+ * made the port pending while it was opened anew tells the vCPU that it has now.
+ */
+static inline unsigned evc_delivery_told(const struct evc_delivery *to,
+                                         uint32_t port)
+{
+    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
+
+    return evc_delivery_vcpu(evc_a32_load_sc(&bucket->delivery[port % 64]));
+}
+
 /* ---- each ABI (twolevel.c, fifo.c) -------------------------------------- */
 
 unsigned evc_twolevel_post(const struct evc_delivery *to, uint32_t port);
 unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port);
+/* Tell the vCPU of a port that is pending and not masked. */
+unsigned evc_twolevel_again(const struct evc_delivery *to, uint32_t port);
 void evc_twolevel_clear(const struct evc_delivery *to, uint32_t port);
 bool evc_twolevel_is_pending(const struct evc_delivery *to, uint32_t port);
 bool evc_twolevel_is_masked(const struct evc_delivery *to, uint32_t port);
@@ -285,7 +299,7 @@ evc_twolevel_begin(const struct evc_delivery *to, uint32_t port)
 static inline unsigned evc_twolevel_end(const struct evc_delivery *to,
                                         uint32_t port)
 {
-    unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));
+    unsigned vcpu = evc_delivery_told(to, port);
     uint8_t *info = evc_delivery_info(to, vcpu);
     evc_a64 *selector = (evc_a64 *)(void *)(info + EVC_WIDE_SELECTOR);
     uint64_t bit = UINT64_C(1) << port / 64;

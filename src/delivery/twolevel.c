@@ -51,7 +51,7 @@ static uint8_t *mask_of(const struct evc_delivery *to,
 static unsigned raise_word(const struct evc_delivery *to,
                            const struct evc_shape *shape, uint32_t port)
 {
-    unsigned vcpu = evc_delivery_vcpu(evc_delivery_of(to, port));
+    unsigned vcpu = evc_delivery_told(to, port);
     uint8_t *info = evc_delivery_info(to, vcpu);
 
     /* P3, pairs with G2 */
@@ -88,6 +88,15 @@ unsigned evc_twolevel_unmask(const struct evc_delivery *to, uint32_t port)
         return 0;
     /* U2, pairs with P1 */
     if (!bit_test(shape->wide, pending_of(to, shape), port))
+        return 0;
+    return raise_word(to, shape, port);
+}
+
+unsigned evc_twolevel_again(const struct evc_delivery *to, uint32_t port)
+{
+    const struct evc_shape *shape = evc_delivery_shape(to);
+
+    if (!evc_twolevel_is_pending(to, port) || evc_twolevel_is_masked(to, port))
         return 0;
     return raise_word(to, shape, port);
 }

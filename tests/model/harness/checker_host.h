@@ -18,7 +18,7 @@ typedef int pthread_cond_t;
 #define EVC_HOST_RCU_H
 
 struct evc_reader {
-    int none;
+    unsigned long *inside; /* a name, to a sender */
 };
 
 static _Atomic unsigned model_inside[MODEL_THREADS];
@@ -40,7 +40,9 @@ static inline void evc_rcu_unlock(void)
 
 static inline bool evc_rcu_try(struct evc_reader *reader)
 {
-    reader->none = 0;
+    static unsigned long names[MODEL_THREADS];
+
+    reader->inside = &names[model_self];
     evc_rcu_lock();
     return true;
 }
