@@ -11,8 +11,8 @@ import sys
 from guest_pty import PATIENCE, skip
 
 PARTS = ["started", "spinning", "hypercalls", "faults", "vcpu_info moved", "ring",
-         "all to all", "timers", "own windows", "shared window", "odd segments",
-         "own segment bases", "NMIs", "down by itself", "down by another"]
+         "all to all", "timers", "own windows", "shared window", "flushes",
+         "odd segments", "own segment bases", "NMIs", "down by itself", "down by another"]
 
 REFUSED = b"the guest wants page tables of its own for a vCPU"
 

@@ -24,7 +24,7 @@ enum { RING, ALL, CALL, IPIS };
 static struct state {
     volatile uint64_t upcalls, timers, ipis[IPIS];
     volatile uint64_t rearm; /* ns after an upcall to the next; 0: none */
-    volatile uint64_t nmis;
+    volatile uint64_t nmis, progress;
     volatile uint64_t asked[CPUS], answered[CPUS]; /* by each of the others */
     evtchn_port_t timer, port[IPIS];
     char stack[16384] __attribute__((aligned(16)));
@@ -384,16 +384,23 @@ static void timers(void)
 
 /* ---- page tables ---------------------------------------------------------------------------------------- */
 
+static void flush_all(void)
+{
+    static struct {
+        uint32_t cmd;
+        uint64_t arg1, arg2;
+    } flush = {.cmd = 10};
+
+    CHECK(hypercall(__HYPERVISOR_mmuext_op, address(&flush), 1, 0, 0x7ff0) ==
+          0);
+}
+
 /* A window of its own, while everybody else changes tables, too. */
 static void own_windows(void)
 {
     struct state *mine = me();
     volatile char *at = mine->window;
     uint64_t frame[2] = {frame_of(mine->page[0]), frame_of(mine->page[1])};
-    struct {
-        uint32_t cmd;
-        uint64_t arg1, arg2;
-    } flush = {.cmd = 10}; /* all, everywhere */
 
     mine->page[0][7] = (char)(2 * cpu_id());
     mine->page[1][7] = (char)(2 * cpu_id() + 1);
@@ -402,43 +409,86 @@ static void own_windows(void)
         CHECK(map(mine->window, frame[i % 2] << 12 | WRITABLE) == 0);
         CHECK(at[7] == (char)(2 * cpu_id() + i % 2));
         if (i % 16 == cpu_id() % 16)
-            CHECK(hypercall(__HYPERVISOR_mmuext_op, address(&flush), 1, 0,
-                            0x7ff0) == 0);
+            flush_all();
     }
     done("own windows");
 }
 
+/* Another time each time, so that others are met at different places. */
+static void dawdle(unsigned most)
+{
+    static unsigned times;
+
+    for (unsigned i = times++ * 7919 % most; i > 0; i--)
+        __asm__ volatile("pause");
+}
+
+/* What is mapped goes away at any moment, the stacks of those who call included. */
+static void flushes(void)
+{
+    static volatile bool enough;
+
+    meet();
+    for (uint64_t i = 0; cpu_id() == 0 && i < 50 * rounds; i++) {
+        flush_all();
+        dawdle(2000);
+    }
+    if (cpu_id() == 0)
+        enough = true;
+    while (!enough)
+        CHECK(hypercall(__HYPERVISOR_xen_version, 0, 0, 0, 0) ==
+              (4 << 16 | 17));
+    done("flushes");
+}
+
 /*
- * One changes what a window shows; what the others see between two looks at
- * `epoch` that are the same must be of that epoch.
+ * One changes what a window shows, while the others fault because of a flush;
+ * what they see between two looks at `epoch` that are the same must be of that.
  */
+static volatile uint64_t epoch;
+
+static void show(uint64_t number, unsigned flags)
+{
+    struct state *first = &states[0];
+
+    CHECK(map(first->window, frame_of(first->page[number % 2]) << 12 | flags) ==
+          0);
+}
+
+static void show_next(void)
+{
+    uint64_t number = epoch / 2;
+
+    epoch = 2 * number + 1;
+    flush_all();
+    dawdle(400);
+    show(number + 1, READ_ONLY);
+    epoch = 2 * number + 2;
+    dawdle(1600);
+}
+
+static void look_at_window(void)
+{
+    uint64_t before = epoch;
+    uint64_t seen = *(volatile uint64_t *)states[0].window;
+
+    if (before == epoch && before % 2 == 0)
+        CHECK(seen == before / 2 % 2);
+}
+
 static void shared_window(void)
 {
-    static volatile uint64_t epoch;
-    struct state *first = &states[0];
-    volatile uint64_t *at = (volatile uint64_t *)first->window;
-
-    *(uint64_t *)first->page[0] = 0;
-    *(uint64_t *)first->page[1] = 1;
-    if (cpu_id() == 0)
-        CHECK(map(first->window, frame_of(first->page[0]) << 12 | WRITABLE) ==
-              0);
-    meet();
-    while (epoch < 20 * rounds) {
-        uint64_t before = epoch, seen = *at;
-
-        if (cpu_id() == 0) {
-            epoch = before + 1;
-            CHECK(map(first->window, frame_of(first->page[before / 2 % 2 ^ 1])
-                                             << 12 |
-                                         READ_ONLY) == 0);
-            epoch = before + 2;
-        } else if (before == epoch && before % 2 == 0) {
-            CHECK(seen == before / 2 % 2);
-        } else if (nr > 2) {
-            yield();
-        }
+    if (cpu_id() == 0) {
+        *(uint64_t *)states[0].page[0] = 0;
+        *(uint64_t *)states[0].page[1] = 1;
+        show(0, WRITABLE);
     }
+    meet();
+    while (epoch < 100 * rounds)
+        if (cpu_id() == 0)
+            show_next();
+        else
+            look_at_window();
     done("shared window");
 }
 
@@ -515,11 +565,51 @@ static void down_by_itself(void)
     done("down by itself");
 }
 
-/* vCPU 0 stops and starts others, who keep patterns all the while. */
+static void wait_a_while(void)
+{
+    uint64_t until = now() + MS / 2;
+
+    while (now() < until)
+        ;
+}
+
+static uint64_t sum_of(unsigned id)
+{
+    return states[id].upcalls + states[id].progress;
+}
+
+/* Nothing comes of it any more; a while ago, it may still have been leaving. */
+static void check_is_down(unsigned id)
+{
+    uint64_t seen;
+
+    CHECK(vcpu_op(VCPUOP_is_up, id, NULL) == 0);
+    wait_a_while();
+    seen = sum_of(id);
+    wait_a_while();
+    CHECK(sum_of(id) == seen);
+}
+
+static volatile bool over;
+
+/* Without a call, an event or a fault; or with patterns, and many of all. */
+static uint64_t be_busy(void)
+{
+    struct state *mine = me();
+    uint64_t bad;
+
+    while (cpu_id() % 2 && !over)
+        mine->progress++;
+    mine->rearm = 20000;
+    set_timer(now() + mine->rearm);
+    bad = spin_hypercall(&mine->upcalls, mine->upcalls + 4);
+    mine->rearm = 0;
+    return bad;
+}
+
+/* vCPU 0 stops and starts others. */
 static void down_by_another(void)
 {
-    static volatile bool over;
-    struct state *mine = me();
     uint64_t bad = 0, before;
 
     meet();
@@ -527,20 +617,16 @@ static void down_by_another(void)
         unsigned other = 1 + (unsigned)i % (nr - 1);
 
         CHECK(vcpu_op(VCPUOP_down, other, NULL) == 0);
-        CHECK(vcpu_op(VCPUOP_is_up, other, NULL) == 0);
-        before = states[other].upcalls;
+        check_is_down(other);
+        before = sum_of(other);
         CHECK(vcpu_op(VCPUOP_up, other, NULL) == 0);
-        while (states[other].upcalls == before)
+        while (sum_of(other) == before)
             yield();
     }
     if (cpu_id() == 0)
         over = true;
-    while (cpu_id() != 0 && !over && bad == 0) {
-        mine->rearm = 20000;
-        set_timer(now() + mine->rearm);
-        bad = spin_hypercall(&mine->upcalls, mine->upcalls + 4);
-        mine->rearm = 0;
-    }
+    while (cpu_id() != 0 && !over && bad == 0)
+        bad = be_busy();
     if (bad)
         fail("down by another", bad, cpu_id());
     done("down by another");
@@ -606,6 +692,7 @@ static void smp_main(void)
     timers();
     own_windows();
     shared_window();
+    flushes();
     odd_segments();
     change_gs();
     nmis();

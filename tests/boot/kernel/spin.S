@@ -26,7 +26,7 @@ patterns: /* of xmm0 and up: 32 bytes each, all different */
 
     .data
     .balign 8
-spin_features: .long 0, 0
+spin_text: .skip 1024
     .globl spin_send
 spin_send: .long 0 /* a port */
 
@@ -212,15 +212,15 @@ spin_send: .long 0 /* a port */
 .endm
 
 /*
- * xen_version(0): the quick way; get_features, the long one; and a send to whom
- * it may concern in the host, which is in between.
+ * xen_version(0): the quick way; capabilities, the long one, with libc's means
+ * (1024 bytes); and a send to whom it may concern in the host, in between.
  */
 .macro three_calls
     xorl %edi, %edi
     call hypercall_page + 17 * 32
     pushq %rsi
-    movl $6, %edi
-    leaq spin_features(%rip), %rsi
+    movl $3, %edi
+    leaq spin_text(%rip), %rsi
     call hypercall_page + 17 * 32
     testq %rax, %rax
     jnz 1f
