@@ -38,12 +38,28 @@ static bool is_high(void)
     return (uint64_t)(uintptr_t)is_high >= EVC_RUN_HOST;
 }
 
+/* And so must its libraries, and what Linux maps next. */
+static bool are_libraries_high(void)
+{
+    void *next =
+        mmap(NULL, EVC_PV_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (next != MAP_FAILED)
+        munmap(next, EVC_PV_PAGE);
+    return (uint64_t)(uintptr_t)mmap >= EVC_RUN_HOST &&
+           (uint64_t)(uintptr_t)next >= EVC_RUN_HOST;
+}
+
 int evc_run_check_host(struct evc_pv_error *error)
 {
     if (!is_high())
         return evc_pv_fail(error, -ENOTSUP,
                            "this program was not built as a "
                            "position-independent executable (-Db_pie=true)");
+    if (!are_libraries_high())
+        return evc_pv_fail(error, -ENOTSUP,
+                           "Linux has put libraries where guests may lie; a "
+                           "limit to stacks is needed: `ulimit -s 8192`");
     if (!has_user_dispatch())
         return evc_pv_fail(error, -ENOTSUP,
                            "this kernel has no Syscall User Dispatch: Linux "

@@ -85,11 +85,11 @@ enum evc_run_end evc_machine_run(const char *name,
 
 /*
  * The guest's addresses end here, the host's begin: the program, libraries,
- * stacks.  A position-independent program never lies lower, and libraries do
- * not even without a limit to stacks, when Linux puts them lowest: a third of
- * the way up.
+ * stacks.  A position-independent program never lies lower; libraries lie
+ * lowest without a limit to stacks, a sixth of the way up or, at random, a
+ * tebibyte below that.  host.c looks.
  */
-#define EVC_RUN_HOST UINT64_C(0x2a0000000000)
+#define EVC_RUN_HOST UINT64_C(0x140000000000)
 
 /* Return: 0; -ENOTSUP, with what is missing and what to do about it. */
 int evc_run_check_host(struct evc_pv_error *error);
