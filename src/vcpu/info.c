@@ -6,6 +6,7 @@
  *    --------------------  ----------------------  ----------------------------
  *    I1 move info      sc  P5 read info        sc  event told at the old
  *    I2 set selectors  sc  P1 set pending      sc  place after the rescan
+ *    I3 fence          sc  P1 set pending      sc  the rescan is too early
  */
 #include "vcpu.h"
 
@@ -141,6 +142,8 @@ static void move_info(struct evc_vcpu *vcpu, const struct evc_shape *shape,
     atomic_store(&vcpu->domain->info[vcpu->id], to); /* I1, pairs with P5 */
     evc_time_write(vcpu);
     announce_all(shape, to);
+    /* I3, pairs with P1: the guest's own look may be as weak as it likes. */
+    evc_fence_sc();
 }
 
 int evc_vcpu_register_info(struct evc_vcpu *vcpu, uint32_t self, uint64_t gfn,
