@@ -12,7 +12,8 @@ from guest_pty import PATIENCE, skip
 
 PARTS = ["started", "spinning", "hypercalls", "faults", "vcpu_info moved", "ring",
          "all to all", "timers", "own windows", "shared window", "flushes",
-         "odd segments", "own segment bases", "NMIs", "down by itself", "down by another"]
+         "reservations", "odd segments", "own segment bases", "NMIs", "down by itself",
+         "down by another"]
 
 REFUSED = b"the guest wants page tables of its own for a vCPU"
 
@@ -45,8 +46,8 @@ def crash(evc, guest, vcpus):
 
 def main():
     evc, guest = sys.argv[1:3]
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 60
-    for vcpus in map(int, sys.argv[4:] or ["2", "3", "4"]):
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 40
+    for vcpus in map(int, sys.argv[4:] or ["2", "4"]):
         run(evc, guest, rounds, vcpus)
         crash(evc, guest, vcpus)
 

@@ -492,17 +492,58 @@ static void shared_window(void)
     done("shared window");
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------- */
+
+enum { DECREASE = 1, POPULATE = 6 };
+
+/* A frame is given up for another one, which may have been another vCPU's. */
+static uint64_t exchange(uint64_t frame)
+{
+    struct {
+        uint64_t start, extents;
+        uint32_t order, flags;
+        uint16_t domain;
+    } arg = {address(&frame), 1, 0, 0, 0x7ff0};
+
+    CHECK(hypercall(__HYPERVISOR_memory_op, DECREASE, address(&arg), 0, 0) ==
+          1);
+    while (hypercall(__HYPERVISOR_memory_op, POPULATE, address(&arg), 0, 0) !=
+           1)
+        yield();
+    return frame;
+}
+
+/* What one writes to its own nobody else may write to. */
+static void reservations(void)
+{
+    struct state *mine = me();
+    volatile uint64_t *at = (volatile uint64_t *)mine->window;
+    uint64_t frame = frame_of(mine->page[0]);
+
+    meet();
+    for (uint64_t i = 0; i < 10 * rounds; i++) {
+        frame = exchange(frame);
+        CHECK(map(mine->window, frame << 12 | WRITABLE) == 0);
+        *at = i << 8 | cpu_id();
+        CHECK(hypercall(__HYPERVISOR_xen_version, 0, 0, 0, 0) > 0);
+        CHECK(*at == (i << 8 | cpu_id()));
+    }
+    done("reservations");
+}
+
 /* ---- who is who -------------------------------------------------------------------------------------------- */
 
 /* The host may use what 64-bit code does not; a guest may use it all the same. */
 static void odd_segments(void)
 {
     struct state *mine = me();
-    uint16_t other;
+    uint16_t own, other;
 
+    __asm__ volatile("mov %%es, %0" : "=r"(own)); /* 0: the host does not */
     meet();
     for (uint64_t i = 0; i < rounds; i++) {
-        other = i % 2 ? 0 : (uint16_t)(7 + 8 * ((cpu_id() + i) % nr));
+        other =
+            own == 0 || i % 2 ? 0 : (uint16_t)(7 + 8 * ((cpu_id() + i) % nr));
         __asm__ volatile("mov %0, %%es" ::"r"(other));
         CHECK(is_known());
         CHECK(cpu_id() == (unsigned)(mine - states));
@@ -693,6 +734,7 @@ static void smp_main(void)
     own_windows();
     shared_window();
     flushes();
+    reservations();
     odd_segments();
     change_gs();
     nmis();
