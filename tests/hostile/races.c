@@ -595,6 +595,43 @@ static void test_domains_are_destroyed_under_senders(void **state)
     crew_stop(&crew);
 }
 
+static void bind_to_it(struct crew *crew, uint64_t *dice)
+{
+    int port = bind_interdomain(crew->w->d2, 9, 1 + roll(dice, 3));
+
+    if (port > 0)
+        WRONG_IF(crew, close_port(crew->w->d2, (uint32_t)port) != 0);
+}
+
+/* Who is allowed to opens ports of it. */
+static void open_for_it(struct crew *crew, uint64_t *dice)
+{
+    (void)dice;
+    (void)alloc_unbound(crew->w->d0, 9, 2);
+}
+
+static void test_domains_are_destroyed_under_binders(void **state)
+{
+    struct world *w = *state;
+    struct crew crew = {.w = w};
+    unsigned rounds = scaled(60);
+
+    crew_add(&crew, bind_to_it);
+    crew_add(&crew, open_for_it);
+    crew_start(&crew);
+    for (unsigned i = 0; i < rounds; i++) {
+        struct guest *g = guest_create(w, (struct guest_config){.id = 9});
+
+        (void)alloc_unbound(g, DOMID_SELF, 2);
+        nap(50);
+        guest_destroy(g);
+        munmap(g->memory - PAGE, (FRAMES + 2) * PAGE);
+        w->guests--;
+    }
+    crew_stop(&crew);
+    assert_works_again(w->d2);
+}
+
 static void raise_for_nobody_yet(struct crew *crew, uint64_t *dice)
 {
     (void)dice;
@@ -641,6 +678,7 @@ int main(void)
         TEST(test_no_event_is_lost_while_its_page_appears),
         TEST(test_no_event_is_lost_while_vcpu_info_moves),
         TEST(test_domains_are_destroyed_under_senders),
+        TEST(test_domains_are_destroyed_under_binders),
         TEST(test_domain_appears_under_those_who_raise_for_it),
     };
 
