@@ -95,26 +95,30 @@ static EVC_ALWAYS_INLINE void evc_port_open(struct evc_domain *domain,
     evc_port_look(domain, port);
 }
 
-/* Of a host's channel: its end is told that it has no port any more. */
-void evc_host_detach(struct evc_domain *domain, uint32_t port, uint64_t chan);
-
-/* Free it again; `chan` is what it was. */
+/* Free it again; this, and nothing else, where evc_port_is_plain(). */
 static EVC_ALWAYS_INLINE void evc_port_free(struct evc_domain *domain,
-                                            uint32_t port, uint64_t chan)
+                                            struct evc_bucket *bucket,
+                                            uint32_t port)
 {
-    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     uint32_t delivery;
 
-    if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
-        evc_host_detach(domain, port, chan);
     /* X1, then X2: a sender either sees the port free or is cleared after. */
     evc_bucket_set_chan(bucket, port, evc_chan(EVC_FREE, 0, 0));
-    evc_post_clear(&domain->delivery, port);
+    evc_clear_begin(&domain->delivery, port);
     /* The priority stays until the port is opened again, as in Xen. */
     delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     evc_a32_store_rel(&bucket->delivery[port % 64],
                       evc_delivery_word(0, evc_delivery_priority(delivery)));
     evc_bucket_release(&domain->table, bucket, port);
+}
+
+/* Nobody counts, and there is another free port beside it. */
+static inline bool evc_port_is_plain(const struct evc_domain *domain,
+                                     const struct evc_bucket *bucket,
+                                     uint32_t port)
+{
+    return !evc_is_counting(domain) && bucket->used != UINT64_MAX &&
+           evc_clear_is_all(&domain->delivery, bucket, port);
 }
 
 /* ---- the operations (bind.c, irq.c, close.c, fifo.c) -------------------- */
@@ -153,6 +157,7 @@ void evc_domain_leave_fifo(struct evc_domain *domain);
 /* Under the lock: what the closed port was bound to is free again. */
 void evc_virq_released(struct evc_domain *domain, uint32_t virq, unsigned vcpu);
 void evc_pirq_released(struct evc_domain *domain, uint32_t pirq);
+void evc_host_detach(struct evc_domain *domain, uint32_t port, uint64_t chan);
 
 /* A domain dies: its VIRQs go back to domain 0. */
 void evc_virq_handler_gone(struct evc_domain *domain);

@@ -53,14 +53,12 @@ static inline void unbind_peer(struct evc_domain *domain,
     /* Whoever gets the dead domain's id must not get its channels with it. */
     if (domain->dying && !evc_is_xen_417(domain->engine))
         offered = EVC_NO_DOMAIN;
-    evc_count_close(peer, pport, domain->id);
     evc_bucket_set_chan(bucket, pport,
                         evc_chan(EVC_UNBOUND | host, offered, 0));
 }
 
 /* The interrupt is free again, for others. */
-static __attribute__((noinline)) void release_irq(struct evc_domain *domain,
-                                                  uint32_t port, uint64_t chan)
+static void release_irq(struct evc_domain *domain, uint32_t port, uint64_t chan)
 {
     struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
     uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
@@ -72,37 +70,51 @@ static __attribute__((noinline)) void release_irq(struct evc_domain *domain,
         evc_pirq_released(domain, evc_chan_number(chan));
 }
 
-/* Locks: the domain's, and the peer's where there is one. */
-static EVC_ALWAYS_INLINE void close_locked(struct evc_domain *domain,
-                                           struct evc_domain *peer,
-                                           uint32_t port, uint64_t chan)
+/* Whoever counted the port's events, or held an end of it, has to know. */
+static void tell_all(struct evc_domain *domain, struct evc_domain *peer,
+                     uint32_t port, uint64_t chan)
 {
-    if (peer != NULL) {
-        evc_change_begin(domain, peer);
-        unbind_peer(domain, peer, chan);
-    } else if (is_irq(chan)) {
+    bool is_end = evc_chan_kind(chan) == EVC_INTERDOMAIN;
+
+    if (peer != NULL)
+        evc_count_close(peer, evc_chan_number(chan), domain->id);
+    if (is_irq(chan))
         release_irq(domain, port, chan);
-    }
     evc_count_close(domain, port,
-                    evc_chan_kind(chan) == EVC_INTERDOMAIN
-                        ? evc_chan_domid(chan)
-                        : EVC_NO_DOMAIN);
-    evc_port_free(domain, port, chan);
+                    is_end ? evc_chan_domid(chan) : EVC_NO_DOMAIN);
+    if (chan & (EVC_CHAN_HOST | EVC_CHAN_TO_HOST))
+        evc_host_detach(domain, port, chan);
+}
+
+/* Locks: the domain's, and the peer's where there is one. */
+static void close_locked(struct evc_domain *domain, struct evc_domain *peer,
+                         uint32_t port, uint64_t chan)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+
+    if (peer != NULL)
+        evc_change_begin(domain, peer);
+    tell_all(domain, peer, port, chan);
+    if (peer != NULL)
+        unbind_peer(domain, peer, chan);
+    evc_table_unfill(&domain->table, port);
+    evc_port_free(domain, bucket, port);
+    evc_clear_end(&domain->delivery, port); /* X2, the rest of it */
     if (peer != NULL)
         evc_change_end(domain, peer);
 }
 
 /*
- * The rest: a channel from a domain to itself, or one whose other domain's lock
- * somebody has.  If ours has to be let go of to get that, the channel is looked
- * at again, with both: what counts is how it is then.  Each further turn means
- * that a third domain has bound to it.
+ * Any port, with the lock held, which is let go of at the end.  If that has to
+ * be done before, since somebody has the lock of the other domain, the channel
+ * is looked at again, with both: what counts is how it is then.  Each further
+ * turn means that a third domain has bound to it.
  */
-static __attribute__((noinline)) int close_in_order(struct evc_domain *domain,
-                                                    uint32_t port, bool host,
-                                                    uint64_t chan)
+static __attribute__((noinline)) int close_any(struct evc_domain *domain,
+                                               uint32_t port, bool host)
 {
     struct evc_domain *held = NULL, *peer = NULL;
+    uint64_t chan = closable(domain, port, host);
 
     while (is_elsewhere(domain, chan) &&
            (held == NULL || held->id != evc_chan_domid(chan))) {
@@ -122,24 +134,54 @@ static __attribute__((noinline)) int close_in_order(struct evc_domain *domain,
     return chan != EVC_FREE ? 0 : -EINVAL;
 }
 
+static __attribute__((noinline)) int close_later(struct evc_domain *domain,
+                                                 uint32_t port, bool host)
+{
+    evc_spin_lock(&domain->lock);
+    return close_any(domain, port, host);
+}
+
+/* An end of a channel that has nothing special about it. */
+static inline int close_end(struct evc_domain *domain, uint32_t port, bool host,
+                            uint64_t chan)
+{
+    struct evc_bucket *bucket = evc_table_bucket(&domain->table, port);
+    struct evc_domain *peer =
+        evc_engine_bound(domain->engine, evc_chan_domid(chan));
+
+    /* A loop's is always taken. */
+    if (evc_is_counting(peer) || !evc_spin_try(&peer->lock))
+        return close_any(domain, port, host);
+    evc_change_begin(domain, peer);
+    unbind_peer(domain, peer, chan);
+    evc_port_free(domain, bucket, port);
+    evc_change_end(domain, peer);
+    evc_spin_unlock(&peer->lock);
+    evc_spin_unlock(&domain->lock);
+    return 0;
+}
+
+/* The everyday way, without a call: an offer that is alone, or one end of two. */
 int evc_port_close(struct evc_domain *domain, uint32_t port, bool host)
 {
-    struct evc_domain *peer = NULL;
+    struct evc_bucket *bucket;
     uint64_t chan;
 
-    evc_spin_lock(&domain->lock);
-    chan = closable(domain, port, host);
-    if (has_peer(chan)) {
-        peer = evc_engine_bound(domain->engine, evc_chan_domid(chan));
-        if (peer == domain || !evc_spin_try(&peer->lock))
-            return close_in_order(domain, port, host, chan);
-    }
-    if (chan != EVC_FREE)
-        close_locked(domain, peer, port, chan);
-    if (peer != NULL)
-        evc_spin_unlock(&peer->lock);
+    if (!evc_spin_try(&domain->lock))
+        return close_later(domain, port, host);
+    if (port >= evc_table_valid(&domain->table))
+        return close_any(domain, port, host);
+    bucket = evc_table_bucket(&domain->table, port);
+    chan = evc_bucket_chan(bucket, port);
+    if (!evc_port_is_plain(domain, bucket, port))
+        return close_any(domain, port, host);
+    if (evc_chan_way(chan) == EVC_INTERDOMAIN)
+        return close_end(domain, port, host, chan);
+    if (evc_chan_way(chan) != EVC_UNBOUND)
+        return close_any(domain, port, host);
+    evc_port_free(domain, bucket, port);
     evc_spin_unlock(&domain->lock);
-    return chan != EVC_FREE ? 0 : -EINVAL;
+    return 0;
 }
 
 int evc_op_close(struct evc_domain *caller, uint32_t port)

@@ -85,6 +85,16 @@ void evc_delivery_change(struct evc_delivery *to, struct evc_fifo *fifo,
     evc_delivery_choose(to, vcpus);
 }
 
+/* ---- clearing ----------------------------------------------------------- */
+
+void evc_clear_end(const struct evc_delivery *to, uint32_t port)
+{
+    if (evc_delivery_fifo(to) == NULL)
+        evc_twolevel_clear(to, port);
+    else if (!to->ghosts)
+        (void)evc_fifo_take_saved(to, port);
+}
+
 /* ---- looking ------------------------------------------------------------ */
 
 /* The event word's bits, 0 where there is no word. */

@@ -484,41 +484,44 @@ void evc_fifo_add_page(struct evc_fifo *fifo, void *page, uint64_t gfn);
 /* Take over an event that waited for its word. True: the caller posts it. */
 bool evc_fifo_take_saved(const struct evc_delivery *to, uint32_t port);
 
-static EVC_ALWAYS_INLINE void evc_fifo_clear(const struct evc_delivery *to,
-                                             const struct evc_fifo *fifo,
-                                             uint32_t port)
-{
-    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
-    evc_a32 *word = evc_fifo_word(fifo, port);
-
-    if (word != NULL && (evc_a32_load_sc(word) & EVC_FIFO_PENDING))
-        (void)evc_a32_clear_sc(word, EVC_FIFO_PENDING);
-    if (evc_a64_load_sc(&bucket->saved) != 0 && !to->ghosts)
-        (void)evc_fifo_take_saved(to, port);
-}
-
-static EVC_ALWAYS_INLINE void evc_wide_clear(const struct evc_delivery *to,
-                                             uint32_t port)
-{
-    uint64_t bit = UINT64_C(1) << port % 64;
-    evc_a64 *word = evc_pending_word(to, port);
-
-    if (evc_a64_load_sc(word) & bit)
-        (void)evc_a64_clear_sc(word, bit);
-}
-
-/* Forget what is pending: the port is being closed. */
-static EVC_ALWAYS_INLINE void evc_post_clear(const struct evc_delivery *to,
-                                             uint32_t port)
+/*
+ * Forget what is pending: the port is being closed.  The beginning is all for
+ * words of 64 bits, and in FIFO mode, if the bucket keeps no event back.
+ */
+static EVC_ALWAYS_INLINE void evc_clear_begin(const struct evc_delivery *to,
+                                              uint32_t port)
 {
     const struct evc_fifo *fifo = evc_delivery_fifo(to);
+    uint64_t bit = UINT64_C(1) << port % 64;
 
-    if (fifo != NULL)
-        evc_fifo_clear(to, fifo, port);
-    else if (evc_delivery_is_wide(to, port))
-        evc_wide_clear(to, port);
-    else
-        evc_twolevel_clear(to, port);
+    if (fifo != NULL) {
+        evc_a32 *word = evc_fifo_word(fifo, port);
+
+        if (word != NULL && (evc_a32_load_sc(word) & EVC_FIFO_PENDING))
+            (void)evc_a32_clear_sc(word, EVC_FIFO_PENDING);
+    } else if (evc_delivery_is_wide(to, port)) {
+        evc_a64 *word = evc_pending_word(to, port);
+
+        if (evc_a64_load_sc(word) & bit)
+            (void)evc_a64_clear_sc(word, bit);
+    }
+}
+
+static inline bool evc_clear_is_all(const struct evc_delivery *to,
+                                    const struct evc_bucket *bucket,
+                                    uint32_t port)
+{
+    return evc_delivery_fifo(to) != NULL ? evc_a64_load_sc(&bucket->saved) == 0
+                                         : evc_delivery_is_wide(to, port);
+}
+
+void evc_clear_end(const struct evc_delivery *to, uint32_t port);
+
+/* Both. */
+static inline void evc_post_clear(const struct evc_delivery *to, uint32_t port)
+{
+    evc_clear_begin(to, port);
+    evc_clear_end(to, port);
 }
 
 #endif /* EVC_DELIVERY_DELIVERY_H */

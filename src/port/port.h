@@ -267,7 +267,10 @@ static inline int evc_table_lowest(struct evc_table *table, uint32_t max_port,
     return (int)port;
 }
 
-/* An existing free port, of this bucket, becomes used; a used one free. */
+/*
+ * An existing free port, of this bucket, becomes used; a used one free, after
+ * evc_table_unfill() where none of the bucket was.
+ */
 static inline void evc_bucket_take(struct evc_table *table,
                                    struct evc_bucket *bucket, uint32_t port)
 {
@@ -281,8 +284,6 @@ static inline void evc_bucket_take(struct evc_table *table,
 static inline void evc_bucket_release(struct evc_table *table,
                                       struct evc_bucket *bucket, uint32_t port)
 {
-    if (bucket->used == UINT64_MAX)
-        evc_table_unfill(table, port);
     bucket->used &= ~evc_bucket_bit(port);
     table->open--;
     if (port < table->low)
@@ -296,6 +297,7 @@ static inline void evc_table_take(struct evc_table *table, uint32_t port)
 
 static inline void evc_table_release(struct evc_table *table, uint32_t port)
 {
+    evc_table_unfill(table, port);
     evc_bucket_release(table, evc_table_bucket(table, port), port);
 }
 

@@ -41,13 +41,6 @@ int evc_count_prepare(struct evc_bucket *bucket)
     return 0;
 }
 
-void evc_host_detach(struct evc_domain *domain, uint32_t port, uint64_t chan)
-{
-    (void)domain;
-    (void)port;
-    (void)chan;
-}
-
 /* As in bind/bind.c. */
 void evc_port_tell(struct evc_domain *domain, uint32_t port)
 {
@@ -83,7 +76,7 @@ static void owner(unsigned i)
 
     evc_spin_lock(&domain->lock);
     evc_table_set_chan(&domain->table, THERE, evc_chan(EVC_UNBOUND, 1, 0));
-    evc_port_free(domain, HERE, evc_table_chan(&domain->table, HERE));
+    evc_port_free(domain, evc_table_bucket(&domain->table, HERE), HERE);
     evc_spin_unlock(&domain->lock);
     evc_spin_lock(&domain->lock);
     evc_port_open(domain, HERE, evc_chan(EVC_IPI, 0, 0), told(i));
