@@ -103,7 +103,7 @@ FAULTS = {
         '''    selected = collect_words(info, WIDE);
 ''',
         '''    selected = collect_words(info, WIDE);
-    for (volatile int i = 0; i < 500; i++)
+    for (volatile int i = 0; i < 3000; i++)
         ;
     evc_g8_store_rlx(info, 0);
 ''', 'twolevel.c'),
@@ -111,17 +111,15 @@ FAULTS = {
         'fifo', 'upcall.c',
         'evc_g8_store_rlx(info, 0); /* G1, pairs with P4 */', '',
         '''    if (!EVC_LIKELY(ready != 0 &&''',
-        '''    for (volatile int i = 0; i < 500; i++)
+        '''    for (volatile int i = 0; i < 3000; i++)
         ;
     evc_g8_store_rlx(self->info, 0);
-    if (!EVC_LIKELY(ready != 0 &&''', 'fifo.c'),
-    'G1, where there is more than one': (
-        'fifo', 'upcall.c',
+    if (!EVC_LIKELY(ready != 0 &&''', 'fifo.c',
         'evc_g8_store_rlx(self->info, 0); /* G1, pairs with P4 */', ';',
         '''        more = pass(self, told);
 ''',
-        '''    more = pass(self, told);
-        for (volatile int i = 0; i < 500; i++)
+        '''        more = pass(self, told);
+        for (volatile int i = 0; i < 3000; i++)
             ;
         if (told)
             evc_g8_store_rlx(self->info, 0);
