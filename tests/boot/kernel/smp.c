@@ -521,7 +521,7 @@ static void reservations(void)
     uint64_t frame = frame_of(mine->page[0]);
 
     meet();
-    for (uint64_t i = 0; i < 10 * rounds; i++) {
+    for (uint64_t i = 0; i < 100 * rounds; i++) {
         frame = exchange(frame);
         CHECK(map(mine->window, frame << 12 | WRITABLE) == 0);
         *at = i << 8 | cpu_id();
