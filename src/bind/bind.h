@@ -5,7 +5,7 @@
  *   here                  there                   if it were weaker
  *   --------------------  ----------------------  -----------------------------
  *   C1 store channel rel  C2 load channel    acq  half a binding is used
- *   X1 free channel   sc  X2 clear pending    sc  a closed port stays pending
+ *   X1 free channel  rel  X2 clear pending    sc  a closed port stays pending
  *   X3 store vCPU     sc  P1 set pending      sc  its event merges with one that
  *   X4 read pending   sc  P9 read vCPU        sc  told a vCPU of its last life
  */

@@ -36,7 +36,7 @@ static inline void relax(void)
 }
 
 #define YIELD_EVERY 64u   /* turns */
-#define SLEEP_AFTER 1024u /* turns: some 50 µs, and sixteen times the others' */
+#define SLEEP_AFTER 1024u /* turns: sixteen times others had theirs */
 #define SLEEP_MAX   1000000u
 
 static void nap(unsigned turn)
