@@ -105,10 +105,8 @@ struct evc_region *evc_client_region(struct evc_client *client, uint32_t place,
         if (evc_a32_load_acq(mapped) != id)
             (void)map_region(client, place);
         pthread_mutex_unlock(&evc_client_mapping);
-        if (evc_a32_load_acq(mapped) != id)
-            return NULL; /* gone meanwhile, or no memory */
     }
-    return (void *)(client->regions + (size_t)place * EVC_PAGE);
+    return evc_client_mapped(client, place, id); /* or gone, or no memory */
 }
 
 /* ---- open, adopt, close ------------------------------------------------- */

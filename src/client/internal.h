@@ -15,6 +15,15 @@ int evc_client_introduce(struct evc_wire_request *request, int send_fd,
 /* One thread at a time maps regions; outside the connection's lock. */
 extern pthread_mutex_t evc_client_mapping;
 
+/* The region of a peer at a place, if it is the one that is mapped there. */
+static inline struct evc_region *
+evc_client_mapped(const struct evc_client *client, uint32_t place, uint32_t id)
+{
+    if (place == 0 || evc_a32_load_acq(&client->mapped[place]) != id)
+        return NULL;
+    return (void *)(client->regions + (size_t)place * EVC_PAGE);
+}
+
 void evc_client_lock(struct evc_client *client);
 void evc_client_unlock(struct evc_client *client);
 

@@ -25,11 +25,9 @@
 
 #define TRIES 64u /* to change a word that others change */
 
-/* What it was before. */
-static uint32_t count_event(struct evc_way *way)
+static __attribute__((noinline)) uint32_t count_on(struct evc_way *way,
+                                                   uint32_t old)
 {
-    uint32_t old = evc_a32_load_rlx(&way->word);
-
     for (unsigned i = 0; i < TRIES; i++) {
         uint32_t count = old & EVC_WAY_COUNT;
 
@@ -39,11 +37,26 @@ static uint32_t count_event(struct evc_way *way)
         if (evc_a32_cas_sc(&way->word, &old, count < 2 ? old + 1 : old))
             return old;
     }
-    return evc_a32_set_sc(&way->word, 2);
+    /* Somebody keeps changing it; whoever does may get one event more. */
+    (void)evc_a32_set_bit_sc(&way->word, EVC_WAY_MORE_BIT);
+    return evc_a32_load_rlx(&way->word) & EVC_WAY_MASKED;
+}
+
+/* What the word was before, or, where that had to be asked again, after. */
+static inline uint32_t count_event(struct evc_way *way)
+{
+    uint32_t old = evc_a32_load_rlx(&way->word);
+
+    /* More than one remain more than one: H1 in a step that cannot fail. */
+    if ((old & EVC_WAY_MORE) &&
+        evc_a32_set_bit_sc(&way->word, EVC_WAY_MORE_BIT)) /* H1 */
+        return evc_a32_load_rlx(&way->word);
+    return count_on(way, old);
 }
 
 /* The bell to be rung, or 0: nobody need be told. */
-static uint32_t post(struct evc_region *region, uint32_t slot, uint32_t side)
+static inline uint32_t post(struct evc_region *region, uint32_t slot,
+                            uint32_t side)
 {
     struct evc_side *to = &region->side[side];
     struct evc_way *way = &region->way[slot][side];
@@ -62,8 +75,9 @@ static uint32_t post(struct evc_region *region, uint32_t slot, uint32_t side)
     return bell;
 }
 
-static int ring(struct evc_client *client, struct evc_side *to, uint32_t place,
-                uint32_t slot, uint32_t bell)
+static __attribute__((noinline)) int ring(struct evc_client *client,
+                                          uint32_t place, uint32_t slot,
+                                          struct evc_side *to, uint32_t bell)
 {
     struct evc_wire_request kick = {
         .op = EVC_WIRE_KICK, .a = place, .b = slot, .c = bell};
@@ -76,10 +90,36 @@ static int ring(struct evc_client *client, struct evc_side *to, uint32_t place,
     return r;
 }
 
+static inline int notify(struct evc_client *client, uint64_t entry,
+                         struct evc_region *region)
+{
+    uint32_t slot = evc_entry_slot(entry), side = evc_entry_side(entry) ^ 1;
+    uint32_t bell = post(region, slot, side);
+
+    if (bell == 0)
+        return 0;
+    return ring(client, evc_entry_place(entry), slot, &region->side[side],
+                bell);
+}
+
+/* A peer whose region is not mapped as yet; a handle's own. */
+static __attribute__((noinline)) int notify_by(struct evc_client *client,
+                                               uint64_t entry)
+{
+    uint32_t place = evc_entry_place(entry);
+    struct evc_region *region;
+
+    region = evc_client_region(
+        client, place, evc_a32_load_acq(&client->home->place[place].id));
+    if (region == NULL) /* the peer has just gone; or the daemon has */
+        return evc_client_connect(false) < 0 ? -ECONNRESET : 0;
+    return notify(client, entry, region);
+}
+
 int evc_client_notify(struct evc_client *client, uint32_t port)
 {
     struct evc_region *region;
-    uint32_t place, slot, side, bell;
+    uint32_t place;
     uint64_t entry;
 
     if (port >= EVC_SHARE_PORTS)
@@ -90,12 +130,8 @@ int evc_client_notify(struct evc_client *client, uint32_t port)
     if (!(entry & EVC_ENTRY_CONNECTED))
         return 0;
     place = evc_entry_place(entry);
-    slot = evc_entry_slot(entry);
-    side = evc_entry_side(entry) ^ 1;
-    region = evc_client_region(
+    region = evc_client_mapped(
         client, place, evc_a32_load_acq(&client->home->place[place].id));
-    if (region == NULL) /* the peer has just gone; or the daemon has */
-        return evc_client_connect(false) < 0 ? -ECONNRESET : 0;
-    bell = post(region, slot, side);
-    return bell == 0 ? 0 : ring(client, &region->side[side], place, slot, bell);
+    return region != NULL ? notify(client, entry, region)
+                          : notify_by(client, entry);
 }

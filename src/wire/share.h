@@ -40,8 +40,10 @@ struct evc_way {
     evc_a64 when; /* the sender's clock at the first event; sender writes */
 };
 
-#define EVC_WAY_COUNT  3u /* events since the receiver looked: 0, 1, more */
-#define EVC_WAY_MASKED 4u /* a hint: the receiver does not want to be woken */
+#define EVC_WAY_MORE_BIT 1u
+#define EVC_WAY_MORE     (1u << EVC_WAY_MORE_BIT)
+#define EVC_WAY_COUNT    3u /* events since the receiver looked: 0, 1, more */
+#define EVC_WAY_MASKED   4u /* a hint: the receiver does not want to be woken */
 
 /* What all channels of one direction have in common. */
 struct evc_side {

@@ -50,7 +50,9 @@ struct copy {
     struct evc_owner owner[2]; /* 0 sends, 1 receives */
     struct evc_client client[2];
     struct evc_shared shared, *place[2];
-    struct evc_region *region;
+    struct evc_region *region; /* the second page of `regions`, place 1 */
+    uint8_t *regions;
+    evc_a32 mapped[2];
     const struct story *story;
     int payload[EVENTS]; /* plain: the events order it */
     _Atomic int sent;
@@ -120,7 +122,9 @@ static void *memory(size_t size)
 
 static void create(struct copy *c, unsigned i)
 {
-    c->region = memory(EVC_PAGE);
+    c->regions = memory(2 * EVC_PAGE);
+    c->region = (void *)(c->regions + EVC_PAGE);
+    evc_a32_store_rlx(&c->mapped[1], 1);
     c->shared.region = c->region;
     c->shared.used = 1;
     for (unsigned side = 0; side < 2; side++) {
@@ -140,8 +144,11 @@ static void create(struct copy *c, unsigned i)
         c->place[side] = &c->shared;
         c->owner[side] = (struct evc_owner){
             .home = home, .fd = pair[0], .place = c->place, .places = 2};
-        c->client[side] =
-            (struct evc_client){.home = home, .fd = pair[1], .id = i};
+        c->client[side] = (struct evc_client){.home = home,
+                                              .fd = pair[1],
+                                              .id = i,
+                                              .regions = c->regions,
+                                              .mapped = c->mapped};
         c->shared.owner[side] = &c->owner[side];
         c->shared.place[side] = 1;
         c->shared.port[0][side] = PORT;
