@@ -8,7 +8,9 @@ void evc_port_tell(struct evc_domain *domain, uint32_t port)
 {
     const struct evc_delivery *to = &domain->delivery;
 
-    evc_domain_posted(domain, port, evc_twolevel_again(to, port));
+    evc_post_not_late(to, port);
+    if (evc_delivery_fifo(to) == NULL) /* FIFO: its queues tell */
+        evc_domain_posted(domain, port, evc_twolevel_again(to, port));
 }
 
 /* ---- alloc_unbound ------------------------------------------------------ */

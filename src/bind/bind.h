@@ -5,9 +5,12 @@
  *   here                  there                   if it were weaker
  *   --------------------  ----------------------  -----------------------------
  *   C1 store channel rel  C2 load channel    acq  half a binding is used
- *   X1 free channel  rel  X2 clear pending    sc  a closed port stays pending
- *   X3 store vCPU     sc  P1 set pending      sc  its event merges with one that
- *   X4 read pending   sc  P9 read vCPU        sc  told a vCPU of its last life
+ *   X1 free channel   sc  X5 read channel     sc  a port stays pending, and who
+ *   X2 clear pending  sc  P1 set pending      sc  made it so does not know
+ *   X3 store vCPU     sc  X6 set late         sc  what comes to a new port merges
+ *   X4 read late      sc  P9 read vCPU        sc  with that, and is told nowhere
+ *
+ * X5, X6 and P9 are the sender's: delivery/delivery.h.
  */
 #ifndef EVC_BIND_BIND_H
 #define EVC_BIND_BIND_H
@@ -57,26 +60,12 @@ evc_port_set_delivery(struct evc_bucket *bucket, uint32_t port, unsigned vcpu)
         evc_a32_store_sc(word, delivery);
 }
 
-/* Tell the vCPU of a port that is pending, if it wants to be told. */
-void evc_port_tell(struct evc_domain *domain, uint32_t port);
-
 /*
  * A send that overlapped the close of what the port was before may have made it
  * pending since, and told the vCPU of that life.  What comes now merges with it:
- * so the vCPU of this life is told.
+ * so the vCPU of this life is told, if it wants to be.
  */
-static EVC_ALWAYS_INLINE void evc_port_look(struct evc_domain *domain,
-                                            uint32_t port)
-{
-    const struct evc_delivery *to = &domain->delivery;
-
-    if (evc_delivery_fifo(to) != NULL) /* whose queues tell */
-        return;
-    /* X4, pairs with P1 */
-    if (!evc_delivery_is_wide(to, port) ||
-        (evc_a64_load_sc(evc_pending_word(to, port)) >> port % 64 & 1))
-        evc_port_tell(domain, port);
-}
+void evc_port_tell(struct evc_domain *domain, uint32_t port);
 
 /* Take it: everything about it is default but its channel and its vCPU. */
 static EVC_ALWAYS_INLINE void evc_port_open(struct evc_domain *domain,
@@ -91,8 +80,9 @@ static EVC_ALWAYS_INLINE void evc_port_open(struct evc_domain *domain,
         domain->host_ports++;
     if (evc_is_counting(domain)) /* without memory it goes uncounted */
         (void)evc_count_prepare(bucket);
-    evc_bucket_set_chan(bucket, port, chan); /* C1, pairs with C2 */
-    evc_port_look(domain, port);
+    evc_bucket_set_chan(bucket, port, chan);             /* C1, pairs with C2 */
+    if (evc_a64_load_sc(&bucket->late) >> port % 64 & 1) /* X4, with X6 */
+        evc_port_tell(domain, port);
 }
 
 /* Free it again; this, and nothing else, where evc_port_is_plain(). */
@@ -104,6 +94,8 @@ static EVC_ALWAYS_INLINE void evc_port_free(struct evc_domain *domain,
 
     /* X1, then X2: a sender either sees the port free or is cleared after. */
     evc_bucket_set_chan(bucket, port, evc_chan(EVC_FREE, 0, 0));
+    if (domain->vcpus > 1) /* of one, all senders tell the same */
+        evc_fence_sc();
     evc_clear_begin(&domain->delivery, port);
     /* The priority stays until the port is opened again, as in Xen. */
     delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);

@@ -166,15 +166,27 @@ static inline uint32_t evc_delivery_of(const struct evc_delivery *to,
 }
 
 /*
- * The vCPU that a two-level port tells.  P9, behind P1 and with X3: whoever has
- * made the port pending while it was opened anew tells the vCPU that it has now.
+ * The vCPU that a two-level port tells, which is pending now.  Closed meanwhile,
+ * and not cleared any more?  Whoever opens it next will want to know (bind/bind.h),
+ * or has just done so: then this is the vCPU that it has now.
  */
 static inline unsigned evc_delivery_told(const struct evc_delivery *to,
                                          uint32_t port)
 {
-    const struct evc_bucket *bucket = evc_table_bucket(to->table, port);
+    struct evc_bucket *bucket = evc_table_bucket(to->table, port);
 
+    /* X5, behind P1, pairs with X1 */
+    if (evc_chan_kind(evc_a64_load_sc(&bucket->chan[port % 64])) == EVC_FREE)
+        (void)evc_a64_set_bit_sc(&bucket->late, port % 64); /* X6, with X4 */
+    /* P9, pairs with X3 */
     return evc_delivery_vcpu(evc_a32_load_sc(&bucket->delivery[port % 64]));
+}
+
+static inline void evc_post_not_late(const struct evc_delivery *to,
+                                     uint32_t port)
+{
+    (void)evc_a64_clear_bit_sc(&evc_table_bucket(to->table, port)->late,
+                               port % 64);
 }
 
 /* ---- each ABI (twolevel.c, fifo.c) -------------------------------------- */

@@ -126,6 +126,7 @@ struct evc_bucket {
     evc_a64 saved;                    /* FIFO: events without a word as yet */
     struct evc_host *_Atomic *_Atomic hosts; /* [64] where there are any */
     struct evc_port_counters *_Atomic counters;
+    evc_a64 late;  /* made pending when they were free, by a send before */
     uint64_t used; /* bits: ports that are open, or busy */
     uint64_t busy; /* closed, but LINKED when last seen */
 } __attribute__((aligned(64)));

@@ -12,7 +12,7 @@
  * Property: the new owner's event is pending, and the vCPU that it asked for has
  *           been told of it.
  * Bounds:   2 threads, two-level, 1 channel, 1 send each.
- * Rows:     P1/X4, X3/P9.
+ * Rows:     X1/X5, X2/P1, X3/P9, X4/X6.
  */
 #define COPIES 16u
 #include "model.h"
@@ -46,6 +46,7 @@ void evc_port_tell(struct evc_domain *domain, uint32_t port)
 {
     const struct evc_delivery *to = &domain->delivery;
 
+    evc_post_not_late(to, port);
     evc_domain_posted(domain, port, evc_twolevel_again(to, port));
 }
 
