@@ -15,7 +15,7 @@ unsigned evc_post_end(const struct evc_delivery *to,
     if (post & EVC_POST_LINK)
         return post & EVC_POST_EDGE
                    ? evc_fifo_relink(to, link->fifo, port)
-                   : evc_fifo_link(to, link->fifo, link->word, port);
+                   : evc_fifo_link(to, link->fifo, port, link->word);
     if (post & EVC_POST_EDGE)
         return evc_twolevel_end(to, port);
     fifo = evc_delivery_fifo(to);

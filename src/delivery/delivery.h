@@ -107,10 +107,10 @@ struct evc_queue {
 
 /* A vCPU that may be notified in FIFO mode. */
 struct evc_block {
+    struct evc_queue queue[EVC_FIFO_QUEUES];
     evc_a32 *control; /* the guest's control block: ready, -, head[16] */
     void *page;       /* as mapped, and its frame, for unmapping */
     uint64_t gfn;
-    struct evc_queue queue[EVC_FIFO_QUEUES];
 };
 
 struct evc_fifo {
@@ -225,7 +225,7 @@ struct evc_link {
 };
 /* Set PENDING and link, where evc_fifo_begin() found a word that wants both. */
 unsigned evc_fifo_link(const struct evc_delivery *to, struct evc_fifo *fifo,
-                       evc_a32 *word, uint32_t port);
+                       uint32_t port, evc_a32 *word);
 /* Link what is PENDING already, if it still is. */
 unsigned evc_fifo_relink(const struct evc_delivery *to, struct evc_fifo *fifo,
                          uint32_t port);

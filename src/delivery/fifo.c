@@ -173,13 +173,12 @@ static struct evc_queue *queue_of(const struct evc_fifo *fifo,
  * The queue is empty: the marked port is its head.  True: the vCPU is to be
  * told, for this queue was not known to be ready.
  */
-static inline bool lead(struct evc_block *block, unsigned priority,
-                        uint32_t port)
+static inline bool lead(evc_a32 *control, unsigned priority, uint32_t port)
 {
     /* F2, pairs with G2 */
-    evc_a32_store_rel(&block->control[HEAD + priority], port);
+    evc_a32_store_rel(&control[HEAD + priority], port);
     /* F4, pairs with G2 */
-    return !evc_a32_set_bit_sc(&block->control[READY], priority);
+    return !evc_a32_set_bit_sc(&control[READY], priority);
 }
 
 /*
@@ -194,7 +193,7 @@ static bool append(const struct evc_fifo *fifo, struct evc_block *block,
     if (tail != 0 && tail != port &&
         link_behind(evc_fifo_word(fifo, tail), port))
         return false;
-    return lead(block, priority, port);
+    return lead(block->control, priority, port);
 }
 
 /* The queue that a port goes to, and the one it was linked to last, locked. */
@@ -297,6 +296,20 @@ link_on(const struct evc_delivery *to, struct evc_fifo *fifo, uint32_t port,
     return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
 }
 
+/* Nothing is on the queue: lead, and tell. */
+static __attribute__((noinline)) unsigned
+link_first(const struct evc_delivery *to, struct evc_queue *queue,
+           evc_a32 *control, uint32_t port, uint32_t delivery)
+{
+    unsigned vcpu = evc_delivery_vcpu(delivery);
+    bool tell = lead(control, evc_delivery_priority(delivery), port);
+
+    evc_spin_unlock(&queue->lock);
+    if (!tell)
+        return EVC_POST_EDGE;
+    return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
+}
+
 /* The first try of link_behind(): 1, it is linked; 0, it leads; -1, again. */
 static inline int link_quickly(const struct evc_fifo *fifo, uint32_t tail,
                                uint32_t port)
@@ -316,24 +329,20 @@ static inline int link_quickly(const struct evc_fifo *fifo, uint32_t tail,
 
 /*
  * What nearly every event that has to be linked needs: the queue of last time,
- * its lock free, the word as it was.  Nothing has been done where it is not so.
+ * its lock free, the word as it was.  The vCPU's block is there: that is what
+ * `linking` says, and evc_fifo_post() asks.  Nothing has been done where it is not so.
  */
 unsigned evc_fifo_link(const struct evc_delivery *to, struct evc_fifo *fifo,
-                       evc_a32 *word, uint32_t port)
+                       uint32_t port, evc_a32 *word)
 {
     struct evc_bucket *bucket = evc_table_bucket(to->table, port);
     uint32_t delivery = evc_a32_load_rlx(&bucket->delivery[port % 64]);
     unsigned vcpu = evc_delivery_vcpu(delivery);
     struct evc_block *block = block_of(fifo, vcpu);
-    unsigned priority = evc_delivery_priority(delivery);
-    struct evc_queue *queue;
+    struct evc_queue *queue = &block->queue[evc_delivery_priority(delivery)];
     uint32_t old, tail;
-    bool tell;
     int linked;
 
-    if (block == NULL)
-        return link_carefully(to, fifo, port, 0);
-    queue = &block->queue[priority];
     if (!evc_spin_try(&queue->lock))
         return link_carefully(to, fifo, port, 0);
     old = evc_a32_load_rlx(word);
@@ -348,11 +357,10 @@ unsigned evc_fifo_link(const struct evc_delivery *to, struct evc_fifo *fifo,
     linked = link_quickly(fifo, tail, port);
     if (linked < 0)
         return link_on(to, fifo, port, delivery, tail);
-    tell = linked == 0 && lead(block, priority, port);
+    if (linked == 0)
+        return link_first(to, queue, block->control, port, delivery);
     evc_spin_unlock(&queue->lock);
-    if (!tell)
-        return EVC_POST_EDGE;
-    return EVC_POST_EDGE | evc_upcall_raise(evc_delivery_info(to, vcpu), vcpu);
+    return EVC_POST_EDGE;
 }
 
 unsigned evc_fifo_relink(const struct evc_delivery *to, struct evc_fifo *fifo,

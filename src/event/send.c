@@ -151,11 +151,11 @@ send_tell(struct evc_domain *peer, uint32_t port, struct evc_reader reader)
 /* A FIFO guest, whose event word is to be linked. */
 static __attribute__((noinline)) int send_link(struct evc_domain *peer,
                                                struct evc_fifo *fifo,
-                                               evc_a32 *word, uint32_t port,
+                                               uint32_t port, evc_a32 *word,
                                                struct evc_reader reader)
 {
     return send_end(peer, port,
-                    evc_fifo_link(&peer->delivery, fifo, word, port), reader);
+                    evc_fifo_link(&peer->delivery, fifo, port, word), reader);
 }
 
 /* Anything else. */
@@ -242,7 +242,7 @@ int evc_send(struct evc_domain *domain, evc_port port)
     if (post == (EVC_POST_EDGE | EVC_POST_UNDONE))
         return send_tell(peer, port, reader);
     if (post == (EVC_POST_LINK | EVC_POST_UNDONE))
-        return send_link(peer, link.fifo, link.word, port, reader);
+        return send_link(peer, link.fifo, port, link.word, reader);
     if (evc_domain_is_todo(peer, post))
         return send_on(peer, link, port, post, reader);
     if (EVC_LOOK_BEFORE && post == 0 &&
