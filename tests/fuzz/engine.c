@@ -543,6 +543,10 @@ static void forget_engine(void)
     }
 }
 
+/*
+ * A frame that was mapped and whose guest has lost its rights to it since would
+ * be refused: it has them while it is restored.
+ */
 static void restore_domain(unsigned i, uint8_t how)
 {
     struct naive_domain *d = &naive.domain[i];
@@ -554,8 +558,11 @@ static void restore_domain(unsigned i, uint8_t how)
                                  .flags = d->privileged ? EVC_DOMAIN_PRIVILEGED
                                                         : 0});
     struct evc_domain *made = NULL;
+    uint8_t rights[sizeof(g->access)];
     int r;
 
+    memcpy(rights, g->access, sizeof(rights));
+    memset(g->access, READ_WRITE, sizeof(g->access));
     refuse(how & 1 ? 1 + how / 2 % 16 : 0);
     r = evc_domain_restore(w->engine, &config, saved[i], (size_t)saved_size[i],
                            &made);
@@ -565,6 +572,7 @@ static void restore_domain(unsigned i, uint8_t how)
                                (size_t)saved_size[i], &made);
     }
     assert(r == 0);
+    memcpy(g->access, rights, sizeof(rights));
     g->dom = made;
     d->exists = true;
     naive_counting(d, false);
