@@ -212,7 +212,8 @@ void evc_dispatch_scan(struct evc_script *script)
 
 /*
  * The statement asks for a queue without a look at its ready bit, and leaves the
- * bit and the upcall flag as they are.
+ * bit and the upcall flag as they are: nothing is ready then, but the library has
+ * to know that it may be in the middle of a queue.
  */
 uint32_t evc_dispatch_consume(struct evc_script *script, unsigned queue)
 {
@@ -229,6 +230,7 @@ uint32_t evc_dispatch_consume(struct evc_script *script, unsigned queue)
     stand_in->prints = false;
     (void)evc_guest_dispatch_priority(&stand_in->vcpu, queue, 1);
     stand_in->vcpu.ready = 0;
+    stand_in->vcpu.todo = 1;
     copy(stand_in, script, false);
     control->ready = ready;
     dom->vcpu_info[script->vcpu][UPCALL_PENDING] = flag;
