@@ -23,7 +23,9 @@
  * Threads  Any function may be called from any thread, except where its text
  *          says otherwise; nothing here may be called from a signal handler.
  *          Sends take no lock but, in FIFO mode, that of the queue they link
- *          to.  A handle may be used until its destroy is called: the caller
+ *          to.  What changes or looks at a domain's ports waits for whoever
+ *          is doing so: asleep, if it takes long, and then up to 1 ms more than
+ *          it had to.  A handle may be used until its destroy is called: the caller
  *          ends its own calls on a domain before it destroys that domain;
  *          other domains may go on sending to it at any time.
  * Order    What a sender wrote before a send is visible to whoever takes the

@@ -36,6 +36,10 @@
  *   A2 load fifo    acq  A1 store fifo    rel  a sender meets half a FIFO
  *   B4 load linking acq  B3 store linking rel  a look for a block that is there
  *   B4 load bits    acq  B3 store bits    rel  bits set where there are none
+ *   P1, then X5      sc  X1 free channel,  sc  an event behind X2, and nobody
+ *      read channel         X2 clear           knows that it is there
+ *   X6 set late      sc  X4 read late      sc  the next owner's first event
+ *   P9 read vCPU     sc  X3 store vCPU     sc  is told nowhere (bind/bind.h)
  */
 #ifndef EVC_DELIVERY_DELIVERY_H
 #define EVC_DELIVERY_DELIVERY_H
